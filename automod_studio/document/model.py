@@ -1,0 +1,115 @@
+"""The document: photos, how much each gives to each block of the picture, and the model that draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+#: One colour per source, told apart by colour-blind eyes too (after Okabe and Ito, toned for light and dark grounds).
+SOURCE_COLORS = ("#3a8dde", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#4fc1d9", "#b3a100", "#8c7ae6")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """The model a document was made with: enough to draw its controls and to find its file again.
+
+    `scale_ranges` maps a name to its first and last block, both included; block i covers 4 * 2**i pixels.
+    """
+
+    path: str
+    hash: str
+    name: str
+    n_blocks: int
+    resolution: int
+    scale_ranges: Mapping[str, tuple[int, int]]
+    domain: str = ""
+    trained_on: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale_ranges", MappingProxyType(dict(self.scale_ranges)))
+
+    def blocks_of(self, range_name: str) -> tuple[int, ...]:
+        """The blocks of a range, coarse to fine. KeyError for a name the model lacks."""
+        first, last = self.scale_ranges[range_name]
+        return tuple(range(first, last + 1))
+
+    def range_of(self, block: int) -> str:
+        """The name of the range that a block belongs to; empty if the model names none."""
+        return next((name for name, (first, last) in self.scale_ranges.items() if first <= block <= last), "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One photo of the mix, as the model sees it. Arrays are never written to after this.
+
+    Attributes:
+        id: unique within a run of the program, also across undo.
+        letter: "A", "B", ...: its name in the mixer.
+        color_index: index into SOURCE_COLORS, modulo their number.
+        code: (n,) float32 of norm 1.
+        crop: (R, R, 3) uint8, what the model was given.
+        reconstruction: (R, R, 3) uint8, what the model makes of the code alone.
+        fidelity: 0..1, how alike the two are; None if there is no photo to compare with.
+        photo: (H, W, 3) uint8, at most 1024 on a side, kept so that another model can crop and encode it anew.
+        origin: path of the file, or empty.
+        domain_distance: 0 for pictures like the training data; larger is stranger; None if not known.
+    """
+
+    id: int
+    name: str
+    letter: str
+    color_index: int
+    code: np.ndarray
+    crop: np.ndarray
+    reconstruction: np.ndarray
+    fidelity: float | None = None
+    photo: np.ndarray | None = None
+    origin: str = ""
+    domain_distance: float | None = None
+
+    @property
+    def color(self) -> str:
+        """ "#rrggbb"."""
+        return SOURCE_COLORS[self.color_index % len(SOURCE_COLORS)]
+
+
+def _no_weights() -> np.ndarray:
+    return np.zeros((0, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """All that undo brings back.
+
+    Attributes:
+        model: None only before the first model is loaded.
+        sources: in the order of their columns in `weights`.
+        weights: (n_blocks, n_sources) float64, shares: each row sums to 1. (n_blocks, 0) without sources.
+        starter: the sample mix of a fresh start, not yet touched: the first photos take its place.
+    """
+
+    model: ModelRef | None = None
+    sources: tuple[Source, ...] = ()
+    weights: np.ndarray = field(default_factory=_no_weights)
+    starter: bool = False
+
+    def __post_init__(self) -> None:
+        n_blocks = self.model.n_blocks if self.model else 0
+        if self.weights.shape != (n_blocks, len(self.sources)):
+            raise ValueError(f"weights must be {(n_blocks, len(self.sources))}, got {self.weights.shape}")
+        self.weights.setflags(write=False)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(n_sources, n) float32."""
+        return np.stack([source.code for source in self.sources])
+
+    def index_of(self, source_id: int) -> int:
+        """Column of a source. KeyError if it is not in the document."""
+        for index, source in enumerate(self.sources):
+            if source.id == source_id:
+                return index
+        raise KeyError(source_id)

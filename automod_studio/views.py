@@ -1,0 +1,148 @@
+"""What each panel shows, and the pure functions that make it from a Document. No Qt, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from automod_studio.document.edits import default_weights
+from automod_studio.document.model import Document, ModelRef, Source
+
+#: What each range tends to change, in words.
+_HINTS = {"coarse": "pose and shape", "medium": "features", "fine": "colour and texture"}
+#: Fidelity from which a reconstruction is called good, and fair.
+GOOD, FAIR = 0.85, 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceView:
+    """One card of the sources tray."""
+
+    id: int
+    letter: str  # "A", "B", ...
+    name: str
+    color: str  # "#rrggbb", colour-blind safe, one per source
+    thumbnail: np.ndarray | None  # (H, W, 3) uint8, the model's crop of the photo
+    reconstruction: np.ndarray | None
+    fidelity: float | None  # 0..1, 1 = the same picture
+    level: str  # "good" | "fair" | "poor" | "" (unknown)
+    advice: str  # "" or one plain sentence
+    advice_button: str  # "" or the text of the button that helps ("Get photo models…")
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """One block inside a range."""
+
+    block: int
+    pixels: str  # "16 px"
+    shares: tuple[float, ...]  # one per source, sum 1
+
+
+@dataclass(frozen=True, slots=True)
+class RangeView:
+    """One scale range of the mixer."""
+
+    name: str  # "coarse"
+    title: str  # "Coarse"
+    hint: str  # "pose and shape"
+    pixels: str  # "4–8 px"
+    shares: tuple[float, ...]  # mean over its blocks
+    mixed: bool  # blocks differ from one another
+    changed: bool  # reset is enabled
+    blocks: tuple[BlockView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MixerView:
+    """The mixer: who is mixed, and how."""
+
+    sources: tuple[tuple[str, str, str], ...]  # (letter, name, colour)
+    ranges: tuple[RangeView, ...]
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """The steps done and undone; the first entry is the state before any of them."""
+
+    entries: tuple[str, ...]  # "Open", "Coarse: B 0.40", ...
+    current: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSource:
+    """A photo on its way: named already, not yet read and encoded."""
+
+    id: int
+    name: str
+
+
+def source_views(document: Document, pending: Sequence[PendingSource] = ()) -> tuple[SourceView, ...]:
+    """The cards: the document's sources, then those still being read."""
+    ready = tuple(_source_view(source, document.model) for source in document.sources)
+    waiting = tuple(SourceView(p.id, "", p.name, "#808080", None, None, None, "", "", "", busy=True) for p in pending)
+    return ready + waiting
+
+
+def mixer_view(document: Document) -> MixerView:
+    """The mixer of a document; no ranges without a model."""
+    if document.model is None:
+        return MixerView((), (), changed=False)
+    ranges = tuple(_range_view(document, document.model, name) for name in document.model.scale_ranges)
+    sources = tuple((source.letter, source.name, source.color) for source in document.sources)
+    return MixerView(sources, ranges, changed=any(view.changed for view in ranges))
+
+
+def fidelity_level(fidelity: float | None) -> str:
+    """ "good", "fair", "poor", or "" if not known."""
+    if fidelity is None:
+        return ""
+    return "good" if fidelity >= GOOD else "fair" if fidelity >= FAIR else "poor"
+
+
+def _source_view(source: Source, model: ModelRef | None) -> SourceView:
+    level = fidelity_level(source.fidelity)
+    advice, button = _advice(level, model)
+    return SourceView(
+        source.id, source.letter, source.name, source.color, source.crop, source.reconstruction,
+        source.fidelity, level, advice, button, busy=False,
+    )  # fmt: skip
+
+
+def _advice(level: str, model: ModelRef | None) -> tuple[str, str]:
+    if level in ("", "good") or model is None:
+        return "", ""
+    if level == "poor" and model.domain == "demo-faces":
+        return "This model was trained on drawn faces; for photos get a photo model.", "Get photo models…"
+    if level == "poor":
+        return f"This picture is far from what “{model.name}” was trained on.", ""
+    return "", ""
+
+
+def _range_view(document: Document, model: ModelRef, name: str) -> RangeView:
+    blocks = model.blocks_of(name)
+    shares = document.weights[list(blocks)]  # (blocks of the range, n_sources)
+    default = default_weights(model, len(document.sources))[list(blocks)]
+    return RangeView(
+        name=name,
+        title=name.capitalize(),
+        hint=_HINTS.get(name, ""),
+        pixels=pixels_text(blocks[0], blocks[-1]),
+        shares=tuple(float(s) for s in shares.mean(axis=0)),
+        mixed=bool(np.ptp(shares, axis=0).max(initial=0.0) > 1e-6),
+        changed=not np.allclose(shares, default, atol=1e-6),
+        blocks=tuple(
+            BlockView(block, pixels_text(block, block), tuple(float(s) for s in row))
+            for block, row in zip(blocks, shares, strict=True)
+        ),
+    )
+
+
+def pixels_text(first: int, last: int) -> str:
+    """ "16 px" for one block, "4–8 px" for several; block i covers 4 * 2**i pixels."""
+    low, high = 4 * 2**first, 4 * 2**last
+    return f"{low} px" if low == high else f"{low}–{high} px"

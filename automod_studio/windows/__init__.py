@@ -1,0 +1,1 @@
+"""Windows: assembly of widgets, session and services."""
