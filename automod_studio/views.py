@@ -98,7 +98,7 @@ def mixer_view(document: Document) -> MixerView:
 
 
 def fidelity_level(fidelity: float | None) -> str:
-    """ "good", "fair", "poor", or "" if not known."""
+    """Return "good", "fair" or "poor"; "" if the fidelity is not known."""
     if fidelity is None:
         return ""
     return "good" if fidelity >= GOOD else "fair" if fidelity >= FAIR else "poor"
@@ -143,6 +143,6 @@ def _range_view(document: Document, model: ModelRef, name: str) -> RangeView:
 
 
 def pixels_text(first: int, last: int) -> str:
-    """ "16 px" for one block, "4–8 px" for several; block i covers 4 * 2**i pixels."""
+    """Return "16 px" for one block, "4–8 px" for several; block i covers 4 * 2**i pixels."""
     low, high = 4 * 2**first, 4 * 2**last
     return f"{low} px" if low == high else f"{low}–{high} px"

@@ -72,7 +72,7 @@ class Source:
 
     @property
     def color(self) -> str:
-        """ "#rrggbb"."""
+        """The colour that cards, sliders and history wear, "#rrggbb"."""
         return SOURCE_COLORS[self.color_index % len(SOURCE_COLORS)]
 
 

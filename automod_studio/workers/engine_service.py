@@ -1,0 +1,139 @@
+"""The engine on its own thread: requests go in from the GUI thread, replies come back to it as signals."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from automod_studio.workers.requests import (
+    LoadModel,
+    LoadPhotos,
+    ModelLoaded,
+    ModelSwitched,
+    OpenPicture,
+    PhotosLoaded,
+    PictureOpened,
+    PictureSaved,
+    Render,
+    Rendered,
+    SavePicture,
+    SwitchModel,
+)
+from automod_studio.workers.work_queue import WorkQueue
+
+#: Python switches threads after 5 ms by default; the GUI stays smoother with less while torch's Python side runs.
+_SWITCH_INTERVAL_S = 0.0005
+
+Request = LoadModel | LoadPhotos | SwitchModel | OpenPicture | SavePicture
+
+
+class EngineLike(Protocol):
+    """What the service asks of an engine. Neither method raises: errors are values in the replies."""
+
+    def render(self, request: Render) -> Rendered:
+        """Answer a render."""
+        ...
+
+    def answer(self, request: Request) -> Iterable[Any]:
+        """Yield the replies to a request, doing a little work before each."""
+        ...
+
+
+class EngineService(QObject):
+    """One long-lived worker thread. Its methods are for the GUI thread only.
+
+    Signals:
+        rendered: Rendered, only ever the answer to the newest render.
+        model_loaded: ModelLoaded.
+        photos_loaded: PhotosLoaded, one for every small batch.
+        model_switched: ModelSwitched.
+        picture_opened: PictureOpened.
+        picture_saved: PictureSaved.
+    """
+
+    rendered = Signal(object)
+    model_loaded = Signal(object)
+    photos_loaded = Signal(object)
+    model_switched = Signal(object)
+    picture_opened = Signal(object)
+    picture_saved = Signal(object)
+    _arrived = Signal(object)  # any reply, emitted on the worker thread
+
+    def __init__(
+        self, make_engine: Callable[[], EngineLike], *, threaded: bool = True, parent: QObject | None = None
+    ) -> None:
+        """Prepare the service; nothing runs before `start`.
+
+        Args:
+            make_engine: called once on the worker thread: that is where torch is imported.
+            threaded: False lets a test run the queue by hand.
+            parent: Qt owner.
+        """
+        super().__init__(parent)
+        self.queue = WorkQueue()
+        self._make_engine, self._threaded = make_engine, threaded
+        self._engine: EngineLike | None = None  # touched by the worker thread only
+        self._ids = itertools.count(1)
+        self._newest_render = 0
+        self._thread: threading.Thread | None = None
+        self._signals = {
+            ModelLoaded: self.model_loaded,
+            PhotosLoaded: self.photos_loaded,
+            ModelSwitched: self.model_switched,
+            PictureOpened: self.picture_opened,
+            PictureSaved: self.picture_saved,
+        }
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def start(self) -> None:
+        """Start the worker thread; work that was put before waits for this."""
+        if self._thread is None and self._threaded:
+            sys.setswitchinterval(_SWITCH_INTERVAL_S)
+            self._thread = threading.Thread(target=self.queue.run, name="engine")
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Forget what waits and join the worker thread."""
+        self.queue.close()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def next_id(self) -> int:
+        """A fresh id; ids grow."""
+        return next(self._ids)
+
+    def render(self, request: Render) -> None:
+        """Ask for a picture. Whatever was asked for before and is not shown yet never will be."""
+        self._newest_render = request.id
+        self.queue.put_render(lambda: self._arrived.emit(self._get_engine().render(request)))
+
+    def forget_render(self) -> None:
+        """Show no picture that is still on its way."""
+        self._newest_render = self.next_id()
+
+    def submit(self, request: Request) -> None:
+        """Ask for anything else; answered in order, with renders passing in between."""
+        self.queue.put_job(self._job(request))
+
+    def _job(self, request: Request) -> Iterator[None]:
+        for reply in self._get_engine().answer(request):
+            self._arrived.emit(reply)
+            yield
+
+    def _get_engine(self) -> EngineLike:
+        if self._engine is None:
+            self._engine = self._make_engine()
+        return self._engine
+
+    def _deliver(self, reply: object) -> None:
+        if isinstance(reply, Rendered):
+            if reply.id == self._newest_render:
+                self.rendered.emit(reply)
+        else:
+            self._signals[type(reply)].emit(reply)
