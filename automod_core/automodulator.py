@@ -1,0 +1,182 @@
+"""The loaded model, as everything but training sees it: encode photos, decode styles, render while sliders move."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from automod_core.config import block_size
+from automod_core.errors import UserError
+from automod_core.latent import expand
+from automod_core.model import Decoder, Encoder
+from automod_core.model_file import ModelCard, read_model
+
+_CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn "auto", "cpu", "cuda" or "cuda:N" into a device; "auto" takes the GPU if there is one.
+
+    Raises:
+        UserError: the device is unknown, or this machine does not have it.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(f"{device!r} is not a device: use auto, cpu, cuda or cuda:N.") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise UserError(f"{device!r} is not a device of this program: use auto, cpu, cuda or cuda:N.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"This machine has no device {device!r}; use cpu or auto.")
+    return chosen
+
+
+def load_model(path: Path | str, device: str = "auto") -> "Automodulator":
+    """Open a model file, ready to encode and decode.
+
+    Args:
+        path: a .safetensors file of this program.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        UserError: the file or the device cannot be used; the sentence names it and the trouble.
+    """
+    chosen = choose_device(device)
+    card, state = read_model(Path(path))
+    return Automodulator(card, state, chosen)
+
+
+class Automodulator:
+    """An encoder and a decoder with their card. Not for training; calls never build a gradient graph.
+
+    Source: Deep Automodulators, Fig. 2.
+    """
+
+    def __init__(self, card: ModelCard, state: Mapping[str, Tensor], device: torch.device) -> None:
+        self.card = card
+        self.device = device
+        with torch.device("meta"):
+            self._encoder, self._decoder = Encoder(card.architecture), Decoder(card.architecture)
+        for prefix, module in (("encoder.", self._encoder), ("decoder.", self._decoder)):
+            own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+            module.load_state_dict(own, assign=True)
+            module.to(device).eval().requires_grad_(False)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the weights, hex."""
+        return self.card.weights_sha256
+
+    @property
+    def resolution(self) -> int:
+        """Pixels per side of the pictures that encode takes and decode gives."""
+        return self.card.architecture.resolution
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of decoder blocks: styles per picture."""
+        return self.card.architecture.n_blocks
+
+    @property
+    def code_size(self) -> int:
+        """Numbers per code."""
+        return self.card.architecture.code_size
+
+    @property
+    def scale_ranges(self) -> dict[str, tuple[int, int]]:
+        """Name -> first and last block, both included, coarse first."""
+        return dict(self.card.scale_ranges)
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode pictures (B, 3, R, R) in [-1, 1] into codes (B, n) of norm 1, float32, on the model's device.
+
+        Raises:
+            ValueError: the pictures have another shape.
+        """
+        size = self.resolution
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
+            raise ValueError(f"images must be (B, 3, {size}, {size}), got {tuple(images.shape)}")
+        chunks = images.split(max(1, _CHUNK_PIXELS // size**2))
+        return torch.cat([self._encoder(chunk.to(self.device, torch.float32)) for chunk in chunks])
+
+    @torch.inference_mode()
+    def decode(self, styles: Tensor, resolution: int | None = None) -> Tensor:
+        """Decode codes (B, n) or styles (B, n_blocks, n) into pictures (B, 3, R, R), float32, nominally in [-1, 1].
+
+        Args:
+            styles: one code for all blocks, or one per block, of norm 1.
+            resolution: 4, 8, 16, ... up to the model's; None means the model's.
+
+        Raises:
+            ValueError: the styles have another shape, or the resolution has no head.
+        """
+        styles = self._as_styles(styles)
+        last = self.block_of(resolution)
+        chunks = styles.split(max(1, _CHUNK_PIXELS // block_size(last) ** 2))
+        return torch.cat([self._decoder(chunk, last=last) for chunk in chunks])
+
+    def block_of(self, resolution: int | None) -> int:
+        """Return the block whose head gives this resolution; None means the last.
+
+        Raises:
+            ValueError: no block has this resolution.
+        """
+        sizes = [block_size(i) for i in range(self.n_blocks)]
+        if resolution is None:
+            return self.n_blocks - 1
+        if resolution not in sizes:
+            raise ValueError(f"resolution must be one of {sizes}, got {resolution}")
+        return sizes.index(resolution)
+
+    def _as_styles(self, styles: Tensor) -> Tensor:
+        if styles.ndim == 2 and styles.shape[1] == self.code_size:
+            styles = expand(styles, self.n_blocks)
+        if styles.ndim != 3 or tuple(styles.shape[1:]) != (self.n_blocks, self.code_size):
+            raise ValueError(
+                f"styles must be (B, {self.code_size}) or (B, {self.n_blocks}, {self.code_size}), "
+                f"got {tuple(styles.shape)}"
+            )
+        return styles.to(self.device, torch.float32)
+
+
+class Renderer:
+    """Renders one picture again and again while its styles change, restarting at the first block that changed.
+
+    The canvases that left the blocks last time are kept: one picture's worth, at most n_blocks tensors.
+    See docs/adr/0002-restart-at-the-first-changed-block.md.
+    """
+
+    def __init__(self, model: Automodulator) -> None:
+        self._model = model
+        self._styles = torch.empty(0)
+        self._canvases: list[Tensor] = []
+
+    @torch.inference_mode()
+    def render(self, styles: Tensor, resolution: int | None = None) -> Tensor:
+        """Render styles (n_blocks, n) into one picture (3, R, R), float32; equal to decode bit by bit.
+
+        Args:
+            styles: one code per block, of norm 1.
+            resolution: as in Automodulator.decode.
+        """
+        model = self._model
+        styles = model._as_styles(styles[None])
+        last = model.block_of(resolution)
+        first = self._first_change(styles)
+        for i in range(first, last + 1):
+            before = self._canvases[i - 1] if i else None
+            self._canvases.append(model._decoder.run(styles, first=i, last=i, canvas=before))
+        return model._decoder.picture(self._canvases[last], last)[0]
+
+    def _first_change(self, styles: Tensor) -> int:
+        """Forget the canvases from the first changed block on, and return that block."""
+        same = 0
+        while same < len(self._canvases) and torch.equal(styles[0, same], self._styles[0, same]):
+            same += 1
+        del self._canvases[same:]
+        self._styles = styles.clone()
+        return same
