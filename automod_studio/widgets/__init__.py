@@ -1,0 +1,1 @@
+"""The widgets: each shows a view, reports intent by signals, and owns no truth."""

@@ -1,0 +1,90 @@
+"""Pictures between numpy and Qt: the only module that converts them."""
+
+import math
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage, QPainter, QPixmap
+
+import qimage2ndarray  # isort: skip - looks for a Qt binding when imported: PySide6 has to be there first
+
+_PREPARED_PX = 768  # edge up to which a picture is enlarged here: about 4 ms, and what Qt adds then looks smooth
+
+
+def to_qimage(picture: np.ndarray) -> QImage:
+    """A picture as a QImage that shares its memory (and keeps it alive).
+
+    Args:
+        picture: (H, W, 3) uint8 sRGB; not to be written to afterwards.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    check_picture(picture)
+    picture = np.ascontiguousarray(picture)
+    height, width = picture.shape[:2]
+    return QImage(picture.data, width, height, picture.strides[0], QImage.Format.Format_RGB888)
+
+
+def to_array(image: QImage) -> np.ndarray:
+    """A picture that came from Qt (clipboard, drop) as its own (H, W, 3) uint8 array; alpha lies on white.
+
+    Raises:
+        ValueError: the image is null.
+    """
+    if image.isNull():
+        raise ValueError("the image is empty")
+    if not image.hasAlphaChannel():
+        return np.array(qimage2ndarray.rgb_view(image.convertToFormat(QImage.Format.Format_RGB32)), copy=True)
+    opaque = QImage(image.size(), QImage.Format.Format_RGB32)
+    opaque.fill(Qt.GlobalColor.white)
+    painter = QPainter(opaque)
+    painter.drawImage(0, 0, image)
+    painter.end()
+    return np.array(qimage2ndarray.rgb_view(opaque), copy=True)
+
+
+def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture at exactly this size in pixels, without stairs or aliasing."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def prepared(picture: np.ndarray, scale: float) -> np.ndarray:
+    """A picture resampled so that Qt's bilinear painting at `scale` (screen pixels per pixel) looks smooth.
+
+    Bilinear enlarging by more than about 2 shows diamonds, and shrinking by more than 2 shows aliasing; the
+    larger part of either is done here, in whole steps, so that zooming a little does not resample again.
+    """
+    step = preparation(max(picture.shape[:2]), scale)
+    height, width = picture.shape[:2]
+    return resized(picture, max(1, round(width * step)), max(1, round(height * step)))
+
+
+def preparation(edge: int, scale: float) -> float:
+    """The factor by which `prepared` resamples a picture with this longer edge: 1/8, 1/4, 1/2, 1, 2 or 4."""
+    if scale < 0.75:
+        return max(2.0 ** math.ceil(math.log2(max(scale, 1e-3))), 1 / 8)
+    for step in (4, 2):
+        if scale > 0.75 * step and edge * step <= _PREPARED_PX:
+            return float(step)
+    return 1.0
+
+
+def to_pixmap(picture: np.ndarray, edge: int, device_scale: float = 1.0) -> QPixmap:
+    """A picture as a square pixmap of `edge` device-independent pixels, cropped to its centre."""
+    check_picture(picture)
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    pixels = max(1, round(edge * device_scale))
+    pixmap = QPixmap.fromImage(to_qimage(resized(picture[top : top + side, left : left + side], pixels, pixels)))
+    pixmap.setDevicePixelRatio(device_scale)
+    return pixmap
+
+
+def check_picture(picture: np.ndarray) -> None:
+    """Raise ValueError unless this is a picture: (H, W, 3) uint8."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
+        raise ValueError(f"a picture must be (H, W, 3) uint8, got {picture.shape} {picture.dtype}")
