@@ -1,0 +1,117 @@
+"""Pure functions on codes and styles. A code is a point of the unit sphere; styles are one code per decoder block."""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+
+def to_sphere(z: Tensor) -> Tensor:
+    """Scale vectors (..., n) to Euclidean norm 1.
+
+    Raises:
+        ValueError: a vector is zero or not finite, so it has no direction.
+    """
+    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    if not bool(((norm > 0) & norm.isfinite()).all()):
+        raise ValueError("a zero or non-finite vector has no place on the sphere")
+    return z / norm
+
+
+def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """Spherical interpolation from a (t = 0) to b (t = 1) along the shorter great circle.
+
+    Args:
+        a: codes (..., n) of norm 1.
+        b: codes, broadcastable to a.
+        t: position, a number or a tensor broadcastable to (..., 1); values outside 0..1 extrapolate.
+
+    Returns:
+        Codes of norm 1; exactly a at t = 0. Opposite codes have no shortest way: they give a for t < 1/2, else b.
+
+    Source: Shoemake 1985, "Animating rotation with quaternion curves".
+    """
+    t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
+    a, b = torch.broadcast_tensors(a, b)
+    chord = torch.linalg.vector_norm(a - b, dim=-1, keepdim=True)
+    sum_norm = torch.linalg.vector_norm(a + b, dim=-1, keepdim=True)
+    angle = 2 * torch.atan2(chord, sum_norm)  # well conditioned at 0 and at pi
+    sine = torch.sin(angle)
+    close, opposite = chord < 1e-4, sum_norm < 1e-4
+    safe_sine = torch.where(close | opposite, torch.ones_like(sine), sine)
+    along = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / safe_sine
+    result = torch.where(close, torch.lerp(a, b, t), torch.where(opposite, torch.where(t < 0.5, a, b), along))
+    result = to_sphere(result)
+    return torch.where(t == 0, a, torch.where(t == 1, b, result))
+
+
+def mix(weights: Tensor, codes: Tensor) -> Tensor:
+    """Mix sources block by block: one weighted mean of codes per block, put back on the sphere.
+
+    Args:
+        weights: (n_blocks, n_sources), finite and >= 0, with a positive sum in each row; only ratios count.
+        codes: (n_sources, n) of norm 1.
+
+    Returns:
+        Styles (n_blocks, n) of norm 1. A row with a single positive weight reproduces its code bit by bit; a row whose
+        sources cancel out takes the code of the heaviest.
+
+    Raises:
+        ValueError: shapes do not fit, or a weight is negative or not finite, or a row is all zero.
+    """
+    if weights.ndim != 2 or codes.ndim != 2 or weights.shape[1] != codes.shape[0]:
+        raise ValueError(
+            f"weights (n_blocks, n_sources) and codes (n_sources, n) do not fit: "
+            f"{tuple(weights.shape)} and {tuple(codes.shape)}"
+        )
+    weights = weights.to(codes)
+    if not bool((weights.isfinite() & (weights >= 0)).all()) or not bool((weights.sum(dim=1) > 0).all()):
+        raise ValueError("weights must be finite and >= 0, with a positive sum in each block")
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    mean = weights @ codes  # (n_blocks, n)
+    norm = torch.linalg.vector_norm(mean, dim=1, keepdim=True)
+    pure = (weights > 0).sum(dim=1, keepdim=True) == 1
+    heaviest = codes[weights.argmax(dim=1)]
+    return torch.where(pure | (norm < 1e-6), heaviest, mean / norm.clamp_min(1e-6))
+
+
+def random_codes(count: int, size: int, seed: int) -> Tensor:
+    """Draw codes (count, size) evenly from the sphere; the same seed gives the same codes on every machine.
+
+    Source: Deep Automodulators, Sec. 3.1: Gaussian, then normalised to unity.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return to_sphere(torch.randn(count, size, generator=generator))
+
+
+def expand(codes: Tensor, n_blocks: int) -> Tensor:
+    """Let one code drive every block: codes (B, n) -> styles (B, n_blocks, n)."""
+    return codes[:, None, :].expand(-1, n_blocks, -1)
+
+
+def resample_blocks(styles: Tensor, keep: Collection[int], *, count: int, seed: int) -> Tensor:
+    """Conditional sampling: keep the styles of some blocks, let one new random code drive all the others.
+
+    Args:
+        styles: (n_blocks, n) of norm 1.
+        keep: numbers of the blocks that stay as they are.
+        count: number of variants.
+        seed: seed of the random codes.
+
+    Returns:
+        Styles (count, n_blocks, n).
+
+    Raises:
+        ValueError: a block number does not exist.
+
+    Source: Deep Automodulators, Sec. 3.2 and Fig. 1 (right).
+    """
+    n_blocks, size = styles.shape
+    unknown = sorted(set(keep) - set(range(n_blocks)))
+    if unknown:
+        raise ValueError(f"blocks {unknown} do not exist: the model has blocks 0 to {n_blocks - 1}")
+    drawn = random_codes(count, size, seed).to(styles)
+    variants = expand(drawn, n_blocks).clone()
+    kept = sorted(keep)
+    variants[:, kept] = styles[kept]
+    return variants

@@ -1,0 +1,117 @@
+"""The layers of the automodulator: one idea and one source each."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+LEAK = 0.2  # slope of every LeakyReLU in the published models
+_VARIANCE_FLOOR = 1e-16  # only keeps a perfectly constant map from becoming 0 / 0
+
+
+class EqualisedWeight(nn.Module):
+    """Parametrisation: a weight that is stored as N(0, 1) and scaled by sqrt(2 / fan_in) at each use.
+
+    Source: equalised learning rate, Progressive Growing of GANs, arXiv:1710.10196, Sec. 4.1.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.scale = (2 / weight[0].numel()) ** 0.5
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """Stored weight (out, in, k, k) -> effective weight, same shape."""
+        return stored * self.scale
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Effective weight -> stored weight, so that assigning to `weight` does what it says."""
+        return weight / self.scale
+
+
+def adain(x: Tensor, style: Tensor) -> Tensor:
+    """Normalise each feature map, then give it a new standard deviation and mean.
+
+    Args:
+        x: feature maps (B, C, H, W) with H * W > 1.
+        style: (B, 2 C): the new standard deviations s, then the new means m.
+
+    Returns:
+        s * (x - mean) / std + m, shaped and typed as x; std is the unbiased one (N - 1), without an epsilon.
+
+    Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
+    """
+    scale, shift = style[:, :, None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
+    statistics_of = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    variance, mean = torch.var_mean(statistics_of, dim=(2, 3), keepdim=True)
+    factor = scale * variance.clamp_min(_VARIANCE_FLOOR).rsqrt()
+    return torch.addcmul(shift.to(x.dtype), x - mean.to(x.dtype), factor.to(x.dtype))
+
+
+def blur(x: Tensor) -> Tensor:
+    """Smooth with [1 2 1] x [1 2 1] / 16 and zero padding 1; (B, C, H, W) -> the same shape.
+
+    The kernel is a 2x2 box applied twice. Source: StyleGAN, arXiv:1812.04948, App. C.
+    """
+    return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+
+
+def add_noise(x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Add N(0, 1) noise, independent per pixel and channel, times a factor per channel.
+
+    Args:
+        x: feature maps (B, C, H, W).
+        scale: factors (C,).
+        generator: source of the noise, on the device of x; None adds nothing.
+
+    Source: Deep Automodulators, Sec. 4; StyleGAN, arXiv:1812.04948, Sec. 2.
+    """
+    if generator is None:
+        return x
+    noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=torch.float32)
+    return x + (noise * scale[:, None, None]).to(x.dtype)
+
+
+class Conv(nn.Conv2d):
+    """Convolution whose float32 weights follow the type of the picture, so that bfloat16 needs no second copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H', W'), in the type of x."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.conv2d(x, self.weight.to(x.dtype), bias, self.stride, self.padding)
+
+
+class UpConv(nn.Conv2d):
+    """Nearest-neighbour x2 up-sampling followed by a 3x3 convolution, done as one transposed convolution.
+
+    Each of the four output phases sees only 2x2 input pixels, so the 3x3 kernel summed over 2x2 boxes gives the
+    same result with 4 instead of 9 multiplications per output value.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, 2H, 2W), in the type of x."""
+        kernel = F.pad(self.weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # (in, out, 5, 5)
+        kernel = 4 * F.avg_pool2d(kernel, 2, stride=1)  # (in, out, 4, 4): box sums
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.conv_transpose2d(x, kernel.to(x.dtype), bias, stride=2, padding=1)
+
+
+def equalise(conv: nn.Conv2d) -> None:
+    """Give a convolution the equalised learning rate, with a fresh N(0, 1) weight and zero bias."""
+    parametrize.register_parametrization(conv, "weight", EqualisedWeight(conv.weight))
+    stored = cast("parametrize.ParametrizationList", conv.parametrizations["weight"]).original  # type: ignore[index]
+    nn.init.normal_(stored)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def normalise_spectrally(conv: nn.Conv2d) -> None:
+    """Divide the weight of a convolution by its largest singular value; fresh Kaiming-normal weight, zero bias.
+
+    Source: spectral normalisation, arXiv:1802.05957; one power iteration per forward pass in training.
+    """
+    nn.init.kaiming_normal_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    nn.utils.parametrizations.spectral_norm(conv)

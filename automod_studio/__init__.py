@@ -1,0 +1,1 @@
+"""Automod Studio: the editor. Depends on automod_core, never the reverse."""
