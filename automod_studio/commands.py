@@ -27,10 +27,11 @@ class SwapDocument(QUndoCommand):
         after: Document,
         put: Callable[[Document], None],
         key: Hashable | None = None,
+        merge_within_s: float = MERGE_WITHIN_S,
     ) -> None:
         super().__init__(text)
         self._before, self._after, self._put = before, after, put
-        self._key, self._time = key, time.monotonic()
+        self._key, self._time, self._merge_within_s = key, time.monotonic(), merge_within_s
 
     def redo(self) -> None:
         """Show the document after the edit."""
@@ -48,7 +49,7 @@ class SwapDocument(QUndoCommand):
         """Take in a later nudge of the same control."""
         if not isinstance(other, SwapDocument) or other._key != self._key:
             return False
-        if other._time - self._time > MERGE_WITHIN_S:
+        if other._time - self._time > other._merge_within_s:
             return False
         self._after, self._time = other._after, other._time
         self.setText(other.text())

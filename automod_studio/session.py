@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from automod_studio.commands import SwapDocument
+from automod_studio.commands import MERGE_WITHIN_S, SwapDocument
 from automod_studio.document.model import Document
 from automod_studio.views import HistoryView
 
@@ -31,7 +31,7 @@ class Session(QObject):
         # In mid-drag: the document before it, and the control that is dragged. Each move is applied to
         # the former, so that passing through a share of 1 does not forget the others' proportions.
         self._drag: tuple[Hashable, str, Document] | None = None
-        self.stack.indexChanged.connect(lambda _index: self.history_changed.emit())
+        self.stack.indexChanged.connect(self._index_changed)
 
     @property
     def document(self) -> Document:
@@ -51,13 +51,19 @@ class Session(QObject):
         self._put(document)
         self.history_changed.emit()
 
-    def edit(self, text: str, edit: Callable[[Document], Document], key: Hashable | None = None) -> None:
-        """Apply an edit as one step. Equal keys in quick succession become one step."""
+    def edit(
+        self,
+        text: str,
+        edit: Callable[[Document], Document],
+        key: Hashable | None = None,
+        merge_within_s: float = MERGE_WITHIN_S,
+    ) -> None:
+        """Apply an edit as one step. Steps of equal keys that follow one another in time become one."""
         self.finish_drag()
         before = self._document
         after = edit(before)
         if after is not before:
-            self.stack.push(SwapDocument(text, before, after, self._put, key))
+            self.stack.push(SwapDocument(text, before, after, self._put, key, merge_within_s))
 
     def drag(self, key: Hashable, text: str, edit: Callable[[Document], Document], finished: bool) -> None:
         """Apply one move of a drag; all moves until `finished` are one step.
@@ -109,6 +115,9 @@ class Session(QObject):
         """What the history panel shows."""
         steps = tuple(self.stack.text(i) for i in range(self.stack.count()))
         return HistoryView((self._base_text, *steps), self.stack.index())
+
+    def _index_changed(self, _index: int) -> None:
+        self.history_changed.emit()
 
     def _put(self, document: Document) -> None:
         if document is not self._document:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automod_core.images import level as fidelity_word
 from automod_studio.document.edits import default_weights
 from automod_studio.document.model import Document, ModelRef, Source
 
 #: What each range tends to change, in words.
 _HINTS = {"coarse": "pose and shape", "medium": "features", "fine": "colour and texture"}
-#: Fidelity from which a reconstruction is called good, and fair.
-GOOD, FAIR = 0.85, 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,15 +96,8 @@ def mixer_view(document: Document) -> MixerView:
     return MixerView(sources, ranges, changed=any(view.changed for view in ranges))
 
 
-def fidelity_level(fidelity: float | None) -> str:
-    """Return "good", "fair" or "poor"; "" if the fidelity is not known."""
-    if fidelity is None:
-        return ""
-    return "good" if fidelity >= GOOD else "fair" if fidelity >= FAIR else "poor"
-
-
 def _source_view(source: Source, model: ModelRef | None) -> SourceView:
-    level = fidelity_level(source.fidelity)
+    level = "" if source.fidelity is None else fidelity_word(source.fidelity)
     advice, button = _advice(level, model)
     return SourceView(
         source.id, source.letter, source.name, source.color, source.crop, source.reconstruction,

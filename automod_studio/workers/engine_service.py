@@ -14,22 +14,20 @@ from automod_studio.workers.requests import (
     LoadModel,
     LoadPhotos,
     ModelLoaded,
-    ModelSwitched,
-    OpenPicture,
+    PhotosFound,
     PhotosLoaded,
     PictureOpened,
     PictureSaved,
     Render,
     Rendered,
     SavePicture,
-    SwitchModel,
 )
 from automod_studio.workers.work_queue import WorkQueue
 
 #: Python switches threads after 5 ms by default; the GUI stays smoother with less while torch's Python side runs.
 _SWITCH_INTERVAL_S = 0.0005
 
-Request = LoadModel | LoadPhotos | SwitchModel | OpenPicture | SavePicture
+Request = LoadModel | LoadPhotos | SavePicture
 
 
 class EngineLike(Protocol):
@@ -40,7 +38,7 @@ class EngineLike(Protocol):
         ...
 
     def answer(self, request: Request) -> Iterable[Any]:
-        """Yield the replies to a request, doing a little work before each."""
+        """Yield the replies to a request, doing a little work before each; None is a breath without a reply."""
         ...
 
 
@@ -50,16 +48,16 @@ class EngineService(QObject):
     Signals:
         rendered: Rendered, only ever the answer to the newest render.
         model_loaded: ModelLoaded.
+        photos_found: PhotosFound.
         photos_loaded: PhotosLoaded, one for every small batch.
-        model_switched: ModelSwitched.
         picture_opened: PictureOpened.
         picture_saved: PictureSaved.
     """
 
     rendered = Signal(object)
     model_loaded = Signal(object)
+    photos_found = Signal(object)
     photos_loaded = Signal(object)
-    model_switched = Signal(object)
     picture_opened = Signal(object)
     picture_saved = Signal(object)
     _arrived = Signal(object)  # any reply, emitted on the worker thread
@@ -83,8 +81,8 @@ class EngineService(QObject):
         self._thread: threading.Thread | None = None
         self._signals = {
             ModelLoaded: self.model_loaded,
+            PhotosFound: self.photos_found,
             PhotosLoaded: self.photos_loaded,
-            ModelSwitched: self.model_switched,
             PictureOpened: self.picture_opened,
             PictureSaved: self.picture_saved,
         }
@@ -123,7 +121,8 @@ class EngineService(QObject):
 
     def _job(self, request: Request) -> Iterator[None]:
         for reply in self._get_engine().answer(request):
-            self._arrived.emit(reply)
+            if reply is not None:
+                self._arrived.emit(reply)
             yield
 
     def _get_engine(self) -> EngineLike:

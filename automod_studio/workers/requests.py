@@ -21,25 +21,27 @@ class Trouble:
     details: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadModel:
-    """Make the model of a file the one that is used, on a device ("auto", "cpu", "cuda", "cuda:1")."""
+    """Open a model file, and encode the document's sources with it."""
 
     id: int
     path: str
-    device: str = "auto"
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
+    sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelLoaded:
     """Answer to LoadModel. `ref` is None if it failed: the model before stays in use."""
 
     id: int
-    ref: ModelRef | None
+    path: str
+    ref: ModelRef | None = None
+    sources: tuple[Source, ...] = ()
     device: str = ""  # "CPU" or the name of the graphics card
     trouble: Trouble | None = None
     notice: str = ""  # something the user should know though it worked
-    elapsed_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,13 +68,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoItem:
-    """One picture to read: from a file, from the bytes of one, or already decoded."""
+    """One picture to read: a file or a folder of them, or the bytes of a file."""
 
-    source_id: int
-    name: str
+    name: str = ""
     path: str = ""
     data: bytes = b""
-    photo: np.ndarray | None = None  # (H, W, 3) uint8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,62 +82,38 @@ class LoadPhotos:
     id: int
     items: tuple[PhotoItem, ...]
     model: ModelRef
-    group: int = 0  # pictures that arrived together share one undo step
+    open_recipe: bool = False  # a single saved picture is opened as the edit it holds
+    known_models: tuple[str, ...] = ()  # model files among which that edit's model is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class PhotosFound:
+    """First answer to LoadPhotos: the names, folders replaced by what is in them."""
+
+    id: int
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotosLoaded:
-    """Some of the answer to LoadPhotos; `last` marks the final part."""
+    """Part of the answer to LoadPhotos; `last` marks the final part."""
 
     id: int
-    sources: tuple[Source, ...]
-    failed: tuple[tuple[int, Trouble], ...]  # (source_id, why)
-    done: int
-    total: int
-    last: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SwitchModel:
-    """Load another model and encode a document's sources with it."""
-
-    id: int
-    path: str
-    device: str
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelSwitched:
-    """Answer to SwitchModel; with trouble, everything stays as it was."""
-
-    id: int
-    ref: ModelRef | None
     sources: tuple[Source, ...] = ()
-    device: str = ""
-    trouble: Trouble | None = None
+    failed: tuple[Trouble, ...] = ()
+    done: int = 0
+    total: int = 0
+    last: bool = False
     notice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenPicture:
-    """Open a picture file: as an edit if it carries a recipe, as a photo otherwise."""
-
-    id: int
-    path: str
-    known_models: tuple[str, ...]  # paths of model files, searched for the recipe's model
-    current: ModelRef | None
-    first_source_id: int  # ids from here on are free
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureOpened:
-    """Answer to OpenPicture: a document, or the word that it is a plain photo, or trouble."""
+    """The last answer to LoadPhotos for a saved picture: the edit that it holds, or why it cannot be had."""
 
     id: int
     path: str
     document: Document | None = None
-    is_photo: bool = False
     trouble: Trouble | None = None
 
 
@@ -148,7 +124,7 @@ class SavePicture:
     id: int
     path: Path
     document: Document
-    purpose: str = "save"  # "save" | "drag" | "copy" | "autosave"
+    purpose: str = "save"  # "save" | "drag" | "autosave"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

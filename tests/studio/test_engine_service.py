@@ -1,0 +1,116 @@
+"""Newest render wins; renders pass between the steps of longer work."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from automod_studio.document.model import ModelRef
+from automod_studio.workers.engine_service import EngineService
+from automod_studio.workers.requests import LoadPhotos, PhotoItem, PhotosLoaded, Render, Rendered
+from automod_studio.workers.work_queue import WorkQueue
+
+MODEL = ModelRef("/m", "hash", "Demo", 1, 4, {"coarse": (0, 0)})
+
+
+class FakeEngine:
+    """Answers at once and writes down what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.threads: set[str] = set()
+
+    def render(self, request: Render) -> Rendered:
+        self.asked.append(f"render {request.id}")
+        self.threads.add(threading.current_thread().name)
+        return Rendered(request.id, np.zeros((4, 4, 3), np.uint8))
+
+    def answer(self, request: LoadPhotos) -> Iterator[object]:
+        for index, _item in enumerate(request.items):
+            self.asked.append(f"photo {index}")
+            yield PhotosLoaded(request.id, done=index + 1, total=len(request.items))
+
+
+def make_render(number: int) -> Render:
+    return Render(number, MODEL, np.ones((1, 1)), np.ones((1, 4), np.float32))
+
+
+@pytest.fixture
+def by_hand(qtbot) -> tuple[EngineService, FakeEngine]:
+    engine = FakeEngine()
+    return EngineService(lambda: engine, threaded=False), engine
+
+
+def test_only_the_newest_render_is_shown(qtbot, by_hand) -> None:
+    service, _engine = by_hand
+    shown: list[int] = []
+    service.rendered.connect(lambda reply: shown.append(reply.id))
+    first, second = service.next_id(), service.next_id()
+    service.render(make_render(first))
+    service.queue.run_step()  # the first reply waits in the event queue ...
+    service.render(make_render(second))  # ... when the second request overtakes it
+    service.queue.run_step()
+    qtbot.waitUntil(lambda: bool(shown))
+    assert shown == [second]
+
+
+def test_nothing_queues_up_while_dragging(by_hand) -> None:
+    service, engine = by_hand
+    for _ in range(100):
+        service.render(make_render(service.next_id()))
+    while service.queue.run_step():
+        pass
+    assert engine.asked == ["render 100"]
+
+
+def test_renders_pass_between_the_steps_of_a_long_job(qtbot, by_hand) -> None:
+    service, engine = by_hand
+    replies: list[int] = []
+    service.photos_loaded.connect(lambda reply: replies.append(reply.done))
+    service.submit(LoadPhotos(service.next_id(), (PhotoItem("a"), PhotoItem("b")), MODEL))
+    service.queue.run_step()
+    service.render(make_render(service.next_id()))
+    while service.queue.run_step():
+        pass
+    assert engine.asked == ["photo 0", "render 2", "photo 1"]
+    qtbot.waitUntil(lambda: replies == [1, 2])
+
+
+def test_a_render_can_be_forgotten(qtbot, by_hand) -> None:
+    service, _engine = by_hand
+    shown: list[int] = []
+    service.rendered.connect(lambda reply: shown.append(reply.id))
+    service.render(make_render(service.next_id()))
+    service.queue.run_step()
+    service.forget_render()
+    last = service.next_id()
+    service.render(make_render(last))
+    service.queue.run_step()
+    qtbot.waitUntil(lambda: bool(shown))
+    assert shown == [last]
+
+
+def test_one_thread_does_it_all_and_ends(qtbot) -> None:
+    engine = FakeEngine()
+    service = EngineService(lambda: engine)
+    service.start()
+    with qtbot.waitSignal(service.rendered):
+        service.render(make_render(service.next_id()))
+    service.stop()
+    assert engine.threads == {"engine"}
+
+
+def test_a_broken_job_does_not_stop_the_queue(caplog) -> None:
+    def broken() -> Iterator[None]:
+        yield
+        raise ZeroDivisionError
+
+    done: list[str] = []
+    queue = WorkQueue()
+    queue.put_job(broken())
+    queue.put_job(iter([done.append("next")]))
+    while queue.run_step():
+        pass
+    assert done == ["next"]
+    assert "ZeroDivisionError" in caplog.text
