@@ -1,0 +1,266 @@
+"""Recipes: how a saved picture was made, exactly enough to open the edit again."""
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from automod_core.errors import UserError
+
+FORMAT = "automod-recipe"
+FORMAT_VERSION = 1
+KEYWORD = "automod-recipe"  # of the PNG text chunk
+
+MAX_SOURCES = 64
+MAX_BLOCKS = 32
+MAX_CODE_SIZE = 1 << 14
+MAX_NAME_LENGTH = 4096
+MAX_WEIGHT = 1e6
+MAX_TEXT_BYTES = 8 << 20  # 64 codes of 16,384 numbers are 5.6 MB of base64
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_CHUNKS = 1 << 20  # 200 megapixels in chunks of 8 KB are a tenth of this
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeSource:
+    """One of the pictures that were mixed: its name for people, and its code (n,) float32."""
+
+    name: str
+    code: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """Which codes were mixed, how, and by which model; arrays are never written to.
+
+    Attributes:
+        model_hash: SHA-256 of the model's weights, hex.
+        model_name: the model's name for people.
+        sources: 1..64 sources whose codes have the same size.
+        weights: (n_blocks, n_sources) float64, >= 0, each row with a positive sum; how much of each source each block
+            takes.
+        format_version: of the JSON form.
+
+    Raises:
+        ValueError: anything above does not hold; lists every problem.
+    """
+
+    model_hash: str
+    model_name: str
+    sources: tuple[RecipeSource, ...]
+    weights: np.ndarray
+    format_version: int = field(default=FORMAT_VERSION)
+
+    def __post_init__(self) -> None:
+        with np.errstate(over="ignore"):  # to infinity, which is refused below
+            sources = tuple(RecipeSource(s.name, np.array(s.code, dtype=np.float32)) for s in self.sources)
+        object.__setattr__(self, "sources", sources)
+        object.__setattr__(self, "weights", np.array(self.weights, dtype=np.float64))
+        problems = [*_text_problems(self), *_code_problems(self), *_weight_problems(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def to_json(self) -> str:
+        """ASCII text, the same for the same recipe; codes are base64 of little-endian float32, so no bit is lost."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "format_version": self.format_version,
+                "model": {"hash": self.model_hash, "name": self.model_name},
+                "sources": [{"name": source.name, "code": _encode_code(source.code)} for source in self.sources],
+                "weights": self.weights.tolist(),
+            },
+            allow_nan=False,
+        )
+
+    @staticmethod
+    def from_json(text: str, name: str = "The text") -> "Recipe":
+        """Read what `to_json` wrote, trusting nothing.
+
+        Args:
+            text: the JSON text.
+            name: what messages call it: the name of the file that it was in.
+
+        Raises:
+            UserError: not JSON, not a recipe, damaged, or written by a newer version.
+        """
+        try:
+            data = _parse(text)
+            _check(isinstance(data, dict) and data.get("format") == FORMAT, "it is not a recipe")
+            version = data.get("format_version")
+            _check(type(version) is int and version >= 1, "its version is not a number")
+            if version > FORMAT_VERSION:
+                raise UserError(f"{name} was saved by a newer version of the program (recipe format {version}).")
+            return _from_data(data)
+        except (ValueError, OverflowError) as error:  # an integer of a thousand digits overflows a float
+            raise UserError(f"{name} holds a damaged recipe: {error}.") from error
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read the recipe inside a PNG that was saved here.
+
+    Reads only the text chunks, wherever they are; pictures are not decoded, and sizes are bounded.
+
+    Raises:
+        UserError: the file cannot be read, is no PNG, holds no recipe or a damaged one; one sentence.
+    """
+    path = Path(path)
+    name = path.name or str(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{name} is not a file.")
+        with path.open("rb") as file:
+            if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
+                raise UserError(f"{name} holds no recipe: only PNG files saved by this program do.")
+            text = next((text for chunk in _text_chunks(file) if (text := _recipe_text(*chunk)) is not None), None)
+    except FileNotFoundError as error:
+        raise UserError(f"{name} was not found: it may have been moved or deleted.") from error
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, zlib.error) as error:
+        raise UserError(f"{name} holds a damaged recipe: {error}.") from error
+    if text is None:
+        raise UserError(f"{name} holds no recipe: it was not saved by this program, or its metadata was removed.")
+    return Recipe.from_json(text, name)
+
+
+# ---- checks ----
+
+
+def _check(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ValueError(problem)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:  # nested too deeply, or a number of thousands of digits
+        raise ValueError("it is not valid JSON") from error
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _text_problems(recipe: Recipe) -> Iterator[str]:
+    if recipe.format_version != FORMAT_VERSION:
+        yield f"format version {recipe.format_version} is unknown"
+    texts = (recipe.model_hash, recipe.model_name, *(source.name for source in recipe.sources))
+    if not all(isinstance(text, str) and len(text) <= MAX_NAME_LENGTH for text in texts):
+        yield f"names must be text of at most {MAX_NAME_LENGTH} letters"
+
+
+def _code_problems(recipe: Recipe) -> Iterator[str]:
+    if not 1 <= len(recipe.sources) <= MAX_SOURCES:
+        yield f"there must be 1 to {MAX_SOURCES} sources, not {len(recipe.sources)}"
+    shapes = {source.code.shape for source in recipe.sources}
+    if len(shapes) > 1:
+        yield "the codes differ in size"
+    if not all(len(shape) == 1 and 1 <= shape[0] <= MAX_CODE_SIZE for shape in shapes):
+        yield f"codes must be (n,) with n from 1 to {MAX_CODE_SIZE}, not {sorted(shapes)}"
+    if not all(np.isfinite(source.code).all() for source in recipe.sources):
+        yield "a code holds a value that is not finite"
+
+
+def _weight_problems(recipe: Recipe) -> Iterator[str]:
+    weights = recipe.weights
+    if weights.ndim != 2 or not 1 <= weights.shape[0] <= MAX_BLOCKS or weights.shape[1] != len(recipe.sources):
+        yield f"weights must be (1 to {MAX_BLOCKS} blocks, {len(recipe.sources)} sources), not {weights.shape}"
+    elif not np.isfinite(weights).all():
+        yield "a weight is not finite"
+    elif (weights < 0).any():
+        yield "a weight is negative"
+    elif (weights > MAX_WEIGHT).any():
+        yield "a weight is too large"
+    elif not (weights.sum(axis=1) > 0).all():
+        yield "all weights of a block are 0"
+
+
+# ---- JSON ----
+
+
+def _from_data(data: dict[str, Any]) -> Recipe:
+    model: Any = data.get("model")
+    sources: Any = data.get("sources")
+    rows: Any = data.get("weights")
+    _check(isinstance(model, dict), "the model is missing")
+    _check(isinstance(sources, list) and 1 <= len(sources) <= MAX_SOURCES, f"there must be 1 to {MAX_SOURCES} sources")
+    _check(isinstance(rows, list) and 1 <= len(rows) <= MAX_BLOCKS, f"there must be 1 to {MAX_BLOCKS} rows of weights")
+    _check(all(isinstance(source, dict) for source in sources), "a source is not an object")
+    _check(all(isinstance(row, list) and len(row) == len(sources) for row in rows), "a row of weights has a wrong size")
+    _check(all(type(weight) in (int, float) for row in rows for weight in row), "a weight is not a number")
+    _check(all(type(model.get(key)) is str for key in ("hash", "name")), "the model has no name or no hash")
+    _check(all(type(source.get("name")) is str for source in sources), "a source has no name")
+    return Recipe(
+        model_hash=model["hash"],
+        model_name=model["name"],
+        sources=tuple(RecipeSource(source["name"], _decode_code(source.get("code"))) for source in sources),
+        weights=np.array(rows, dtype=np.float64),
+    )
+
+
+def _encode_code(code: np.ndarray) -> str:
+    return base64.b64encode(code.astype("<f4").tobytes()).decode("ascii")
+
+
+def _decode_code(text: Any) -> np.ndarray:
+    """Base64 text -> (n,) float32."""
+    _check(type(text) is str, "a source has no code")
+    _check(len(text) <= 6 * MAX_CODE_SIZE, "a code is too long")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("a code is not valid base64") from error
+    _check(len(raw) % 4 == 0, "a code is cut short")
+    return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+
+
+# ---- PNG text chunks ----
+
+
+def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """(type, data) of the text chunks of a PNG whose signature has been read; oversized ones are passed over."""
+    for _ in range(_MAX_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8 or header[4:] == b"IEND":
+            return
+        size, kind = int.from_bytes(header[:4], "big"), header[4:]
+        if kind in (b"tEXt", b"zTXt", b"iTXt") and size <= MAX_TEXT_BYTES:
+            data = file.read(size)
+            check = file.read(4)
+            if data.partition(b"\0")[0] == KEYWORD.encode():
+                _check(check == zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big"), "its checksum is wrong")
+            yield kind, data
+        else:
+            file.seek(size + 4, 1)
+
+
+def _recipe_text(kind: bytes, data: bytes) -> str | None:
+    """The text of a PNG text chunk if it is a recipe, else None. Other programs may have rewritten it in any form."""
+    keyword, _, rest = data.partition(b"\0")
+    if keyword != KEYWORD.encode():
+        return None
+    if kind == b"tEXt":
+        return rest.decode("latin-1")
+    if kind == b"zTXt":
+        return _inflate(rest[1:]).decode("latin-1")
+    compressed = rest[:1] == b"\1"
+    _language, _, rest = rest[2:].partition(b"\0")
+    _translated, _, text = rest.partition(b"\0")
+    return (_inflate(text) if compressed else text).decode("utf-8")
+
+
+def _inflate(data: bytes) -> bytes:
+    """Decompress, but never more than a recipe can have."""
+    stream = zlib.decompressobj()
+    text = stream.decompress(data, MAX_TEXT_BYTES)
+    _check(not stream.unconsumed_tail, "it is too long")
+    return text
