@@ -48,7 +48,8 @@ def draw_glasses(canvas: Canvas, face: Face) -> None:
     glare = c.fill(lens) * bump((x + 0.7 * y + 0.03) * 16.0)
     c.paint(glare * worn * seen * 0.28, torch.ones_like(colour))
     bridge = torch.maximum((y + 0.03 - 0.6 * across * across).abs() - 0.022, x + half_w)
-    temple = torch.maximum((y + 0.04).abs() - 0.022, torch.maximum(half_w - x, c.u.abs() - face.width - 0.01))
+    beyond = torch.maximum(0.22 - c.front, c.u.abs() - 0.97 * face.width)  # > 0 where the ear or the hair hides it
+    temple = torch.maximum(torch.maximum((y + 0.04).abs() - 0.022, half_w - x), beyond)
     rim = lens.abs() - 0.026
     frame = torch.minimum(rim, torch.minimum(bridge, temple))
     c.paint(c.fill(frame) * worn * seen, colour)
@@ -206,7 +207,7 @@ def _draw_brows(c: Canvas, face: Face) -> None:
     x = across - _eye_x(face) - 0.005
     height = (0.124 + 0.046 * face["eye_size"]) * (0.46 + 0.38 * face["eye_openness"])
     centre = _EYE_Y - height - 0.085 - 0.045 * face["brow_height"]
-    y = c.v - centre + 0.27 * face["brow_angle"] * x - 1.1 * x * x + 0.012
+    y = c.v - centre + 0.27 * (face["brow_angle"] - 0.35) * x - 1.1 * x * x + 0.012
     thick = (0.017 + 0.026 * face["brow_thickness"]) * (1.0 - 1.2 * x).clamp(0.6, 1.2)
     brow = torch.maximum(y.abs() - thick, x.abs() - 0.165)
     c.paint(c.fill(brow) * saturate(c.front * 8.0) * 0.92, face.beard * 0.8)

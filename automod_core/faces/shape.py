@@ -77,7 +77,8 @@ def head_distance(face: Face, u: Tensor, v: Tensor, longer: Tensor | float = 0.0
 
     Args:
         face: whose head.
-        u, v: coordinates of the upright head, (B, h, w).
+        u: coordinate across the upright head, (B, h, w).
+        v: coordinate down the upright head, (B, h, w).
         longer: how much further down the chin reaches.
     """
     jaw = face["jaw"]
