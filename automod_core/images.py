@@ -23,7 +23,9 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 SAVE_SUFFIXES = tuple(_WRITERS)
 
-# Fidelity from which a reconstruction counts as good or fair.
+# Fidelity from which a reconstruction counts as good or fair. On 60 demo faces at 64 x 64 (means): blurred by 1 pixel
+# 0.91, a tenth of every factor off and blurred 0.84, a fifth 0.73, three tenths 0.63, half 0.47, the average face 0.31,
+# somebody else 0.20.
 GOOD_FIDELITY = 0.70
 FAIR_FIDELITY = 0.45
 
