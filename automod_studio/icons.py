@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The icons: line drawings from assets/icons, tinted with the palette at the moment they are painted."""
 
 from functools import lru_cache

@@ -111,8 +111,11 @@ def on_color(background: str) -> QColor:
 def blend(first: str, second: str, amount: float) -> QColor:
     """The colour `amount` (0..1) of the way from the first to the second."""
     a, b = QColor(first), QColor(second)
-    mixed = (x + (y - x) * amount for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True))
-    return QColor(*(round(value) for value in mixed))
+    return QColor(
+        round(a.red() + (b.red() - a.red()) * amount),
+        round(a.green() + (b.green() - a.green()) * amount),
+        round(a.blue() + (b.blue() - a.blue()) * amount),
+    )
 
 
 def make_palette(colors: Colors) -> QPalette:
@@ -153,6 +156,7 @@ def make_palette(colors: Colors) -> QPalette:
 def make_style_sheet(colors: Colors, font: QFont) -> str:
     """The rules that Fusion and the palette cannot express; `font` is the system font."""
     c = colors
+    arrow = (assets_dir() / "icons" / ("arrow-dark.svg" if c.dark else "arrow-light.svg")).as_posix()
     return f"""
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.hairline}; padding: 4px; }}
 QLabel[role="title"] {{ font-weight: 600; }}
@@ -171,7 +175,8 @@ QMenu::separator {{ height: 1px; background: {c.hairline}; margin: 4px 8px; }}
 QMenu::icon {{ padding-left: 8px; }}
 QStatusBar {{ background: {c.window}; border-top: 1px solid {c.hairline}; }}
 QStatusBar::item {{ border: none; }}
-QToolBar {{ background: {c.window}; border: none; border-bottom: 1px solid {c.hairline}; spacing: 4px; padding: 4px 8px; }}
+QToolBar {{ background: {c.window}; border: none; border-bottom: 1px solid {c.hairline};
+    spacing: 4px; padding: 4px 8px; }}
 QToolBar::separator {{ background: {c.hairline}; width: 1px; margin: 4px; }}
 QPushButton, QComboBox {{ background: {c.control}; color: {c.text}; border: 1px solid transparent; border-radius: 6px;
     padding: 4px 12px; min-height: 18px; }}
@@ -186,8 +191,12 @@ QPushButton[role="link"] {{ background: transparent; color: {c.accent}; border: 
 QPushButton[role="link"]:hover {{ text-decoration: underline; border-color: transparent; }}
 QPushButton[role="link"]:focus {{ border-color: {c.accent}; }}
 QPushButton[role="link"]:disabled {{ color: {c.faint}; background: transparent; border-color: transparent; }}
+QPushButton[role="quiet"] {{ background: transparent; padding: 2px 8px; border-radius: 4px; }}
+QPushButton[role="quiet"]:hover {{ background: {c.raised}; border-color: transparent; }}
+QPushButton[role="quiet"]:checked, QPushButton[role="quiet"]:pressed {{ background: {c.control}; }}
+QPushButton[role="quiet"]:focus {{ border-color: {c.accent}; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
-QComboBox::down-arrow {{ image: url("{_icons()}/{"arrow-dark" if c.dark else "arrow-light"}.svg"); width: 12px; height: 12px; }}
+QComboBox::down-arrow {{ image: url("{arrow}"); width: 12px; height: 12px; }}
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px; }}
 QToolButton:hover {{ background: {c.raised}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {c.control}; }}
@@ -196,9 +205,11 @@ QToolButton::menu-indicator {{ image: none; }}
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {{ background: {c.base}; color: {c.text};
     border: 1px solid {c.hairline}; border-radius: 4px; padding: 2px 4px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}
-QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {{ border-color: {c.accent}; }}
+QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {{
+    border-color: {c.accent}; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {c.faint}; background: {c.window}; }}
-QListView, QTreeView, QTableView {{ background: {c.base}; border: 1px solid {c.hairline}; border-radius: 4px; outline: none; }}
+QListView, QTreeView, QTableView {{ background: {c.base}; border: 1px solid {c.hairline}; border-radius: 4px;
+    outline: none; }}
 QScrollArea {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
@@ -245,10 +256,6 @@ class _Follower(QObject):
         colors = DARK if dark else LIGHT
         self._app.setPalette(make_palette(colors))
         self._app.setStyleSheet(make_style_sheet(colors, self._font))
-
-
-def _icons() -> str:
-    return (assets_dir() / "icons").as_posix()
 
 
 def _small_size(font: QFont) -> float:

@@ -1,9 +1,10 @@
+# ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The picture in the middle: zoom, pan, compare, and a message where there is nothing to show."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -65,9 +66,9 @@ class _Tile:
 
 
 class Canvas(QWidget):
-    """Shows the result, the original, or them all side by side; never blank between two pictures.
+    r"""Shows the result, the original, or them all side by side; never blank between two pictures.
 
-    Keys: 1 is 100 %, F fits, + and - zoom, arrows pan; Space or \\ shows the original while held.
+    Keys: 1 is 100 %, F fits, + and - zoom, arrows pan; Space or \ shows the original while held.
     The wheel zooms to the pointer; the left or middle button pans; Ctrl with the left button drags the picture out,
     as does the handle in the corner that appears under the pointer.
 
@@ -345,11 +346,6 @@ class Canvas(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._rescaled()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and not QRect(self.handle_rect().toRect()).contains(event.pos()):
-            return True  # the tooltip belongs to the handle
-        return super().event(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.update()

@@ -1,0 +1,101 @@
+"""What the tray shows before the first photo: where to drop one, and faces to begin with."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from automod_studio.icons import icon
+from automod_studio.theme import GRID, MARGIN, colors_of
+from automod_studio.widgets.images import to_pixmap
+from automod_studio.widgets.labels import hint_label, title_label
+
+_SAMPLE_PX, _COLUMNS = 64, 3
+
+
+class EmptyTray(QWidget):
+    """A drop area with one sentence, and samples.
+
+    Signals:
+        add_clicked(): choose photos in a dialog.
+        sample_clicked(str): the path of the sample.
+    """
+
+    add_clicked = Signal()
+    sample_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.add_button = QPushButton(icon("add-photos"), "Add photos…")
+        self.add_button.setToolTip("Choose photos (Ctrl+O)")
+        self.add_button.clicked.connect(lambda: self.add_clicked.emit())
+        self.samples: list[QToolButton] = []
+        self._samples_title = hint_label("Or begin with a drawn face:")
+        self._grid = QGridLayout()
+        self._grid.setSpacing(2 * GRID)
+        self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        column.setSpacing(2 * GRID)
+        column.addWidget(self._make_drop_area())
+        column.addSpacing(2 * GRID)
+        column.addWidget(self._samples_title)
+        column.addLayout(self._grid)
+        column.addStretch(1)
+        self.show_samples([])
+
+    def show_samples(self, samples: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Offer these pictures: (path, (H, W, 3) uint8) each."""
+        for button in self.samples:
+            button.hide()
+            button.deleteLater()
+        self.samples = [self._make_sample(number, path, picture) for number, (path, picture) in enumerate(samples, 1)]
+        for index, button in enumerate(self.samples):
+            self._grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
+        self._samples_title.setVisible(bool(samples))
+
+    def _make_sample(self, number: int, path: str, picture: np.ndarray) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(to_pixmap(picture, _SAMPLE_PX, self.devicePixelRatioF()))
+        button.setIconSize(QSize(_SAMPLE_PX, _SAMPLE_PX))
+        button.setAccessibleName(f"Sample face {number}")
+        button.setToolTip("Add this drawn face")
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.clicked.connect(self._tell(path))
+        return button
+
+    def _tell(self, path: str) -> Callable[[], None]:
+        return lambda: self.sample_clicked.emit(path)
+
+    def _make_drop_area(self) -> QWidget:
+        area = _DashedArea()
+        column = QVBoxLayout(area)
+        column.setContentsMargins(MARGIN, 2 * MARGIN, MARGIN, 2 * MARGIN)
+        column.setSpacing(2 * GRID)
+        title = title_label("Drop photos here")
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        hint = hint_label("Two or more can be mixed. Files, folders, or pictures from a browser.", wrap=True)
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.add_button)
+        row.addStretch(1)
+        column.addWidget(title)
+        column.addWidget(hint)
+        column.addSpacing(GRID)
+        column.addLayout(row)
+        return area
+
+
+class _DashedArea(QWidget):
+    """A dashed, rounded outline."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102 - Qt's
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(QColor(colors_of(self).faint), 1.5, Qt.PenStyle.CustomDashLine)
+        pen.setDashPattern([4, 3])
+        painter.setPen(pen)
+        painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 8, 8)

@@ -1,0 +1,218 @@
+"""One scale range of the mixer: its sliders, and those of its single blocks on request."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from automod_studio.icons import icon
+from automod_studio.theme import GRID
+from automod_studio.views import BlockView, RangeView
+from automod_studio.widgets.balance_slider import BalanceSlider
+from automod_studio.widgets.labels import ElidedLabel, hint_label, icon_button, title_label
+from automod_studio.widgets.share_bar import ShareBar
+from automod_studio.widgets.share_slider import ShareSlider
+
+Sources = Sequence[tuple[str, str, str]]  # (letter, name, colour) each
+
+_COLUMN_PX = 20  # chevrons and letters stand in one column
+
+
+class ShareRows(QWidget):
+    """The sliders that share out one whole: a balance for two sources, else one slider each and a bar of the sum.
+
+    Signals:
+        edited(int, float, bool): source, the share asked for, and whether the gesture is over.
+        reset(): a double-click on a slider.
+    """
+
+    edited = Signal(int, float, bool)
+    reset = Signal()
+
+    def __init__(self, sources: Sources, what: str, with_bar: bool = True, parent: QWidget | None = None) -> None:
+        """Sliders for two or more sources; `what` is mixed ("Coarse", "16 px")."""
+        super().__init__(parent)
+        self._sources = tuple(sources)
+        self.bar = ShareBar() if len(sources) > 2 and with_bar else None
+        self.balance = BalanceSlider(sources[0], sources[1], what) if len(sources) == 2 else None
+        self.sliders: list[ShareSlider] = []
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        if self.balance is not None:
+            self.balance.edited.connect(lambda share, finished: self.edited.emit(1, share, finished))
+            self.balance.reset.connect(self.reset)
+            column.addWidget(self.balance)
+            return
+        if self.bar is not None:
+            column.addLayout(_indented(self.bar))
+            column.addSpacing(GRID)
+        for index, (letter, name, color) in enumerate(sources):
+            slider = ShareSlider(letter, color, name, what)
+            slider.edited.connect(self._tell(index))
+            slider.reset.connect(self.reset)
+            self.sliders.append(slider)
+            column.addWidget(slider)
+
+    def show_shares(self, shares: Sequence[float]) -> None:
+        """Show one share per source; nothing is emitted."""
+        if self.balance is not None:
+            self.balance.set_share(shares[1])
+        for slider, share in zip(self.sliders, shares, strict=False):
+            slider.set_share(share)
+        if self.bar is not None:
+            self.bar.show_shares(self._sources, shares)
+
+    def _tell(self, index: int) -> Callable[[float, bool], None]:
+        return lambda share, finished: self.edited.emit(index, share, finished)
+
+
+class BlockRows(QWidget):
+    """The sliders of one block, with its size in pixels.
+
+    Signals:
+        edited(int, float, bool): source, the share asked for, and whether the gesture is over.
+        reset(): of this block.
+    """
+
+    edited = Signal(int, float, bool)
+    reset = Signal()
+
+    def __init__(self, sources: Sources, view: BlockView, range_title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        what = f"{range_title}, {view.pixels}"
+        self.bar = ShareBar()
+        self.reset_button = icon_button("reset", f"Reset {view.pixels}", _COLUMN_PX)
+        self.rows = ShareRows(sources, what, with_bar=False)
+        self._sources = tuple(sources)
+        head = QHBoxLayout()
+        head.setSpacing(2 * GRID)
+        head.addWidget(hint_label(view.pixels))
+        head.addWidget(self.bar, 1)
+        head.addWidget(self.reset_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(_COLUMN_PX + GRID, GRID, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.rows)
+        self.rows.edited.connect(self.edited)
+        self.rows.reset.connect(self.reset)
+        self.reset_button.clicked.connect(lambda: self.reset.emit())
+        self.show_view(view)
+
+    def show_view(self, view: BlockView) -> None:
+        """Show the block's shares; nothing is emitted."""
+        self.rows.show_shares(view.shares)
+        self.bar.show_shares(self._sources, view.shares)
+
+
+class RangeSection(QWidget):
+    """One scale range.
+
+    Signals:
+        edited(int, float, bool): source, the share asked for, and whether the gesture is over.
+        block_edited(int, int, float, bool): block, then the same.
+        reset(): of the range with all its blocks.
+        block_reset(int): of one block.
+        expanded(bool): the single blocks are shown or hidden.
+    """
+
+    edited = Signal(int, float, bool)
+    block_edited = Signal(int, int, float, bool)
+    reset = Signal()
+    block_reset = Signal(int)
+    expanded = Signal(bool)
+
+    def __init__(self, sources: Sources, view: RangeView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sources = tuple(sources)
+        self._view = view
+        self.chevron = self._make_chevron()
+        self.hint = ElidedLabel()
+        self.hint.setProperty("role", "hint")
+        self.pixels = hint_label(view.pixels)
+        self.reset_button = icon_button("reset", f"Reset {view.title.lower()}")
+        self.rows = ShareRows(sources, view.title)
+        self.blocks: dict[int, BlockRows] = {}  # made when first looked at
+        self._blocks_box = QWidget()
+        self._blocks_column = QVBoxLayout(self._blocks_box)
+        self._blocks_column.setContentsMargins(0, 0, 0, 0)
+        self._blocks_column.setSpacing(GRID)
+        self._blocks_box.hide()
+        self._lay_out(view.title)
+
+        self.rows.edited.connect(self.edited)
+        self.rows.reset.connect(self.reset)
+        self.reset_button.clicked.connect(lambda: self.reset.emit())
+        self.chevron.toggled.connect(self._toggle)
+        self.show_view(view)
+
+    def show_view(self, view: RangeView) -> None:
+        """Show the range's shares; nothing is emitted."""
+        self._view = view
+        self.hint.setText("blocks differ" if view.mixed else view.hint)
+        self.hint.setToolTip(f"{view.title}: tends to change {view.hint}")
+        self.pixels.setText(view.pixels)
+        self.reset_button.setEnabled(view.changed)
+        self.rows.show_shares(view.shares)
+        for block in view.blocks:
+            if block.block in self.blocks:
+                self.blocks[block.block].show_view(block)
+
+    def set_expanded(self, expanded: bool) -> None:
+        """Show or hide the single blocks."""
+        self.chevron.setChecked(expanded and len(self._view.blocks) > 1)
+
+    def _make_chevron(self) -> QToolButton:
+        button = icon_button("chevron-right", "Show its single blocks", _COLUMN_PX)
+        button.setCheckable(True)
+        if len(self._view.blocks) < 2:  # nothing to open, but the column stays
+            button.setEnabled(False)
+            policy = QSizePolicy(button.sizePolicy())
+            policy.setRetainSizeWhenHidden(True)
+            button.setSizePolicy(policy)
+            button.hide()
+        return button
+
+    def _lay_out(self, title: str) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(GRID)
+        head.addWidget(self.chevron)
+        head.addWidget(title_label(title))
+        head.addSpacing(GRID)
+        head.addWidget(self.hint, 1)
+        head.addWidget(self.pixels)
+        head.addWidget(self.reset_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 2 * GRID, 0, 2 * GRID)
+        column.setSpacing(GRID)
+        column.addLayout(head)
+        column.addWidget(self.rows)
+        column.addWidget(self._blocks_box)
+
+    def _toggle(self, shown: bool) -> None:
+        if shown and not self.blocks:
+            for block in self._view.blocks:
+                self._add_block(block)
+        self._blocks_box.setVisible(shown)
+        self.chevron.setIcon(icon("chevron-down" if shown else "chevron-right"))
+        text = "Hide its single blocks" if shown else "Show its single blocks"
+        self.chevron.setToolTip(text)
+        self.chevron.setAccessibleName(text)
+        self.expanded.emit(shown)
+
+    def _add_block(self, view: BlockView) -> None:
+        block = view.block
+        rows = BlockRows(self._sources, view, self._view.title)
+        rows.edited.connect(lambda source, share, finished: self.block_edited.emit(block, source, share, finished))
+        rows.reset.connect(lambda: self.block_reset.emit(block))
+        self.blocks[block] = rows
+        self._blocks_column.addWidget(rows)
+
+
+def _indented(widget: QWidget) -> QHBoxLayout:
+    """In line with the grooves: past the letters, before the numbers."""
+    row = QHBoxLayout()
+    row.setContentsMargins(_COLUMN_PX + 2 * GRID, 0, 48 + 2 * GRID, 0)
+    row.addWidget(widget)
+    return row
