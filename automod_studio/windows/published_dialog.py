@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -140,7 +141,6 @@ class PublishedDialog(QDialog):
         self._panel.finished.connect(self._finish)
         self._table.currentItemChanged.connect(self._choice_changed)
         self._table.itemActivated.connect(self._act)
-        self._fill_states()
         self.select(PUBLISHED[0].key)
         self._table.setFocus()
 
@@ -160,6 +160,12 @@ class PublishedDialog(QDialog):
             item = self._table.topLevelItem(index)
             if model.key == key and item is not None:
                 self._table.setCurrentItem(item)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look again at what is on the disk: it may have changed since the dialog was last open."""
+        self._fill_states()
+        self._refresh()
+        super().showEvent(event)
 
     def done(self, result: int) -> None:
         """Close, whichever way it was asked for: stop the work first."""
