@@ -14,7 +14,7 @@ from automod_core.faces.hair import draw_back_hair, draw_front_hair
 from automod_core.faces.shape import Face, describe
 
 _GRID = 128  # smaller pictures are this one averaged down, so all sizes show the very same face
-_CHUNK_PIXELS = 4 * _GRID * _GRID  # keeps the working set of a CPU chunk in its cache
+_CHUNK_PIXELS = 8 * _GRID * _GRID  # small enough for a cache, large enough to pay for the calls
 _GPU_CHUNK_PIXELS = 512 * _GRID * _GRID
 
 

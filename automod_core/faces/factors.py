@@ -135,7 +135,7 @@ def sample_factors(count: int, seed: int, start: int = 0) -> FloatArray:
 def _set_dependent(values: NDArray[np.float64], flat: Callable[[str], NDArray[np.float64]]) -> None:
     """Overwrite, in place, the columns whose odds are uneven or hang together."""
 
-    def put(name: str, column: NDArray[np.float64]) -> None:
+    def put(name: str, column: NDArray[np.float64] | NDArray[np.bool_]) -> None:
         values[:, _COLUMN[name]] = column
 
     for name, chance in _BINARY_CHANCE.items():
@@ -171,7 +171,8 @@ def _uniforms(rows: int, columns: int, seed: int, start: int) -> NDArray[np.floa
     The mixing is the finaliser of SplitMix64: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195.
     """
     key = _scramble(np.array([seed % 2**64], dtype=np.uint64))
-    row = _scramble(key + np.arange(start, start + rows, dtype=np.uint64))[:, None]
+    number = np.arange(start, start + rows, dtype=np.uint64)
+    row = _scramble(key + number)[:, None]
     column = np.arange(columns, dtype=np.uint64)[None, :]
     bits = _scramble(row ^ _scramble(column + np.uint64(1)))  # (rows, columns)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
