@@ -156,14 +156,16 @@ def make_palette(colors: Colors) -> QPalette:
 def make_style_sheet(colors: Colors, font: QFont) -> str:
     """The rules that Fusion and the palette cannot express; `font` is the system font."""
     c = colors
-    arrow = (assets_dir() / "icons" / ("arrow-dark.svg" if c.dark else "arrow-light.svg")).as_posix()
+    icons, tone = (assets_dir() / "icons").as_posix(), "dark" if c.dark else "light"  # a style sheet cannot tint
     return f"""
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.hairline}; padding: 4px; }}
 QLabel[role="title"] {{ font-weight: 600; }}
 QLabel[role="hint"] {{ color: {c.muted}; font-size: {_small_size(font)}pt; }}
 QMainWindow::separator {{ background: {c.hairline}; width: 1px; height: 1px; }}
 QMainWindow::separator:hover {{ background: {c.accent}; }}
-QDockWidget::title {{ padding: 8px 12px; background: {c.window}; }}
+QDockWidget {{ font-weight: 600; titlebar-close-icon: url("{icons}/close-{tone}.svg");
+    titlebar-normal-icon: url("{icons}/float-{tone}.svg"); }}
+QDockWidget::title {{ padding: 8px 8px; background: {c.window}; }}
 QMenuBar {{ background: {c.window}; border-bottom: 1px solid {c.hairline}; padding: 2px 8px; }}
 QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c.raised}; }}
@@ -196,15 +198,20 @@ QPushButton[role="quiet"]:hover {{ background: {c.raised}; border-color: transpa
 QPushButton[role="quiet"]:checked, QPushButton[role="quiet"]:pressed {{ background: {c.control}; }}
 QPushButton[role="quiet"]:focus {{ border-color: {c.accent}; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
-QComboBox::down-arrow {{ image: url("{arrow}"); width: 12px; height: 12px; }}
+QComboBox::down-arrow {{ image: url("{icons}/arrow-{tone}.svg"); width: 12px; height: 12px; }}
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px; }}
 QToolButton:hover {{ background: {c.raised}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {c.control}; }}
 QToolButton:focus {{ border-color: {c.accent}; }}
+QToolButton[role="sample"] {{ padding: 2px; border: 2px solid transparent; }}
+QToolButton[role="sample"]:hover {{ border-color: {c.hairline}; }}
+QToolButton[role="sample"]:focus {{ border-color: {c.accent}; }}
 QToolButton::menu-indicator {{ image: none; }}
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {{ background: {c.base}; color: {c.text};
     border: 1px solid {c.hairline}; border-radius: 4px; padding: 2px 4px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
+QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 4px; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {{
     border-color: {c.accent}; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {c.faint}; background: {c.window}; }}

@@ -25,7 +25,12 @@ class BalanceSlider(QWidget):
     reset = Signal()
 
     def __init__(
-        self, first: tuple[str, str, str], second: tuple[str, str, str], what: str = "", parent: QWidget | None = None
+        self,
+        first: tuple[str, str, str],
+        second: tuple[str, str, str],
+        what: str = "",
+        letters: bool = True,
+        parent: QWidget | None = None,
     ) -> None:
         """A slider at the first source.
 
@@ -33,6 +38,7 @@ class BalanceSlider(QWidget):
             first: letter, name and colour ("#rrggbb") of the source on the left.
             second: those of the source on the right.
             what: what is mixed ("Coarse", "16 px"), for screen readers.
+            letters: whether the ends wear their letters.
             parent: the parent widget.
         """
         super().__init__(parent)
@@ -41,9 +47,11 @@ class BalanceSlider(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(LetterBadge(first[0], first[2], first[1]))
+        if letters:
+            row.addWidget(LetterBadge(first[0], first[2], first[1]))
         row.addWidget(self.groove, 1)
-        row.addWidget(LetterBadge(second[0], second[2], second[1]))
+        if letters:
+            row.addWidget(LetterBadge(second[0], second[2], second[1]))
         row.addWidget(self.box)
         self.setFocusProxy(self.groove)
 

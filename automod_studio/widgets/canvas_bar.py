@@ -2,12 +2,11 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.widgets.canvas import Canvas
-from automod_studio.widgets.labels import hint_label, icon_button
+from automod_studio.widgets.labels import action_button, hint_label, icon_button
 
 
 class CanvasBar(QWidget):
@@ -28,11 +27,11 @@ class CanvasBar(QWidget):
         self.zoom_label = hint_label("")
         self.zoom_label.setMinimumWidth(QFontMetrics(self.font()).horizontalAdvance("1,000 %"))
         self.zoom_label.setToolTip("Zoom with the wheel, move with the middle button")
-        self.side_button = QPushButton(icon("side-by-side"), "Side by side")
-        self.side_button.setToolTip("Show original, reconstruction and result side by side (S)")
+        self.side_button = action_button(
+            "side-by-side", "Side by side", "Show original, reconstruction and result side by side (S)"
+        )
         self.side_button.setCheckable(True)
-        self.original_button = QPushButton(icon("original"), "Original")
-        self.original_button.setToolTip("Hold to show the original (Space or \\)")
+        self.original_button = action_button("original", "Original", "Hold to show the original (Space or \\)")
         for button in (self.side_button, self.original_button):
             button.setProperty("role", "quiet")
         self._lay_out()

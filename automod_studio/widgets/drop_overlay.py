@@ -6,7 +6,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from automod_studio.icons import icon_pixmap
-from automod_studio.theme import GRID, MARGIN, colors_of
+from automod_studio.theme import MARGIN, colors_of
 
 _ICON_PX = 40
 
@@ -48,12 +48,24 @@ class DropOverlay(QWidget):
         pen.setDashPattern([5, 4])
         painter.setPen(pen)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN), 12, 12)
-        centre = QRectF(self.rect()).center()
-        sign = icon_pixmap("add-photos", QColor(colors.accent), _ICON_PX, self.devicePixelRatioF())
-        painter.drawPixmap(round(centre.x() - _ICON_PX / 2), round(centre.y() - _ICON_PX - GRID), sign)
-        painter.setPen(QColor(colors.text))
+        self._paint_label(painter)
+
+    def _paint_label(self, painter: QPainter) -> None:
+        colors = colors_of(self)
         font = painter.font()
         font.setWeight(font.Weight.DemiBold)
         painter.setFont(font)
-        room = QRectF(2 * MARGIN, centre.y() + GRID, self.width() - 4 * MARGIN, 48)
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap), self._text)
+        centre = QRectF(self.rect()).center()
+        flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+        room = QRectF(0, 0, min(360.0, self.width() - 8.0 * MARGIN), 200)
+        text = painter.boundingRect(room, flags, self._text)
+        box = QRectF(0, 0, max(240.0, text.width() + 4 * MARGIN), text.height() + _ICON_PX + 4 * MARGIN)
+        box.moveCenter(centre)
+        painter.setPen(QPen(QColor(colors.hairline), 1))
+        painter.setBrush(QColor(colors.window))
+        painter.drawRoundedRect(box, 12, 12)
+        sign = icon_pixmap("add-photos", QColor(colors.accent), _ICON_PX, self.devicePixelRatioF())
+        painter.drawPixmap(round(centre.x() - _ICON_PX / 2), round(box.top() + MARGIN), sign)
+        painter.setPen(QColor(colors.text))
+        label = box.adjusted(2 * MARGIN, _ICON_PX + MARGIN, -2 * MARGIN, -MARGIN)
+        painter.drawText(label, flags, self._text)

@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.widgets.images import to_pixmap
-from automod_studio.widgets.labels import hint_label, title_label
+from automod_studio.widgets.labels import action_button, hint_label, title_label
 
 _SAMPLE_PX, _COLUMNS = 64, 3
 
@@ -28,13 +27,13 @@ class EmptyTray(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.add_button = QPushButton(icon("add-photos"), "Add photos…")
-        self.add_button.setToolTip("Choose photos (Ctrl+O)")
+        self.add_button = action_button("add-photos", "Add photos…", "Choose photos (Ctrl+O)")
         self.add_button.clicked.connect(lambda: self.add_clicked.emit())
         self.samples: list[QToolButton] = []
         self._samples_title = hint_label("Or begin with a drawn face:")
         self._grid = QGridLayout()
-        self._grid.setSpacing(2 * GRID)
+        self._grid.setSpacing(GRID)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -42,7 +41,7 @@ class EmptyTray(QWidget):
         column.addWidget(self._make_drop_area())
         column.addSpacing(2 * GRID)
         column.addWidget(self._samples_title)
-        column.addLayout(self._grid)
+        column.addLayout(_outdented(self._grid))
         column.addStretch(1)
         self.show_samples([])
 
@@ -58,7 +57,9 @@ class EmptyTray(QWidget):
 
     def _make_sample(self, number: int, path: str, picture: np.ndarray) -> QToolButton:
         button = QToolButton()
-        button.setIcon(to_pixmap(picture, _SAMPLE_PX, self.devicePixelRatioF()))
+        button.setProperty("role", "sample")
+        button.setFixedSize(_SAMPLE_PX + 8, _SAMPLE_PX + 8)
+        button.setIcon(to_pixmap(picture, _SAMPLE_PX, self.devicePixelRatioF(), rounding=GRID))
         button.setIconSize(QSize(_SAMPLE_PX, _SAMPLE_PX))
         button.setAccessibleName(f"Sample face {number}")
         button.setToolTip("Add this drawn face")
@@ -87,6 +88,14 @@ class EmptyTray(QWidget):
         column.addSpacing(GRID)
         column.addLayout(row)
         return area
+
+
+def _outdented(layout: QGridLayout) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addSpacing(-GRID)  # the pictures, not their focus rings, stand on the margin
+    row.addLayout(layout)
+    row.addStretch(1)
+    return row
 
 
 class _DashedArea(QWidget):

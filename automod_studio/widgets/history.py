@@ -142,7 +142,7 @@ class _StepPainter(QStyledItemDelegate):
 
 def _paint_dot(painter: QPainter, rect: QRectF, view: HistoryView, row: int) -> None:
     colors = colors_of()
-    centre = QPointF(rect.left() + _DOT_X, rect.center().y())
+    centre = QPointF(rect.left() + _DOT_X + 0.5, rect.center().y())
     painter.setPen(QPen(QColor(colors.faint), 1))
     if row:
         painter.drawLine(QPointF(centre.x(), rect.top()), QPointF(centre.x(), centre.y() - 6))

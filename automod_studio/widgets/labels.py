@@ -28,6 +28,14 @@ def link_button(text: str) -> QPushButton:
     return button
 
 
+def action_button(name: str, text: str, tooltip: str) -> QPushButton:
+    """A push button with an icon and a text, some space between them."""
+    button = QPushButton(icon(name), f" {text}")
+    button.setAccessibleName(text)
+    button.setToolTip(tooltip)
+    return button
+
+
 def icon_button(name: str, tooltip: str, edge: int = 24) -> QToolButton:
     """A square button with an icon; the tooltip is its accessible name as well."""
     button = QToolButton()

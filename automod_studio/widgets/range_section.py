@@ -29,12 +29,12 @@ class ShareRows(QWidget):
     edited = Signal(int, float, bool)
     reset = Signal()
 
-    def __init__(self, sources: Sources, what: str, with_bar: bool = True, parent: QWidget | None = None) -> None:
-        """Sliders for two or more sources; `what` is mixed ("Coarse", "16 px")."""
+    def __init__(self, sources: Sources, what: str, compact: bool = False, parent: QWidget | None = None) -> None:
+        """Sliders for two or more sources; `what` is mixed ("Coarse", "16 px"); `compact` for those of a block."""
         super().__init__(parent)
         self._sources = tuple(sources)
-        self.bar = ShareBar() if len(sources) > 2 and with_bar else None
-        self.balance = BalanceSlider(sources[0], sources[1], what) if len(sources) == 2 else None
+        self.bar = ShareBar() if len(sources) > 2 and not compact else None
+        self.balance = BalanceSlider(sources[0], sources[1], what, letters=not compact) if len(sources) == 2 else None
         self.sliders: list[ShareSlider] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -80,21 +80,25 @@ class BlockRows(QWidget):
 
     def __init__(self, sources: Sources, view: BlockView, range_title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        what = f"{range_title}, {view.pixels}"
-        self.bar = ShareBar()
+        self.bar = ShareBar() if len(sources) > 2 else None
         self.reset_button = icon_button("reset", f"Reset {view.pixels}", _COLUMN_PX)
-        self.rows = ShareRows(sources, what, with_bar=False)
+        self.rows = ShareRows(sources, f"{range_title}, {view.pixels}", compact=True)
         self._sources = tuple(sources)
+        pixels = hint_label(view.pixels)
+        pixels.setMinimumWidth(pixels.fontMetrics().horizontalAdvance("512 px"))
         head = QHBoxLayout()
-        head.setSpacing(2 * GRID)
-        head.addWidget(hint_label(view.pixels))
-        head.addWidget(self.bar, 1)
-        head.addWidget(self.reset_button)
+        head.setSpacing(GRID)
+        head.addWidget(pixels)
         column = QVBoxLayout(self)
-        column.setContentsMargins(_COLUMN_PX + GRID, GRID, 0, 0)
+        column.setContentsMargins(_COLUMN_PX + GRID, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
-        column.addWidget(self.rows)
+        if self.bar is None:  # two sources need but one line
+            head.addWidget(self.rows, 1)
+        else:
+            head.addWidget(self.bar, 1)
+            column.addWidget(self.rows)
+        head.addWidget(self.reset_button)
         self.rows.edited.connect(self.edited)
         self.rows.reset.connect(self.reset)
         self.reset_button.clicked.connect(lambda: self.reset.emit())
@@ -103,7 +107,8 @@ class BlockRows(QWidget):
     def show_view(self, view: BlockView) -> None:
         """Show the block's shares; nothing is emitted."""
         self.rows.show_shares(view.shares)
-        self.bar.show_shares(self._sources, view.shares)
+        if self.bar is not None:
+            self.bar.show_shares(self._sources, view.shares)
 
 
 class RangeSection(QWidget):

@@ -3,7 +3,7 @@
 
 from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QWidget
 
 
 class ShareBox(QDoubleSpinBox):
@@ -21,11 +21,10 @@ class ShareBox(QDoubleSpinBox):
         self.setDecimals(2)
         self.setSingleStep(0.01)
         self.setLocale(QLocale.c())  # a point in every country, as in the recipe and on the command line
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setFixedWidth(48)
+        self.setFixedSize(48, 22)
         self.setToolTip("Type a share from 0 to 1")
         self.valueChanged.connect(self.edited)
 

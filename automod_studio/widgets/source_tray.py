@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views import SourceView
 from automod_studio.widgets.empty_tray import EmptyTray
+from automod_studio.widgets.labels import action_button
 from automod_studio.widgets.source_card import SourceCard
 
 _TEXT_PX = 104  # what a card keeps for its texts
@@ -40,8 +40,9 @@ class SourceTray(QWidget):
         self.empty = EmptyTray()
         self.empty.add_clicked.connect(self.add_clicked)
         self.empty.sample_clicked.connect(self.sample_clicked)
-        self.add_button = QPushButton(icon("add-photos"), "Add photos…")
-        self.add_button.setToolTip("Add photos (Ctrl+O); or drop them anywhere on the window")
+        self.add_button = action_button(
+            "add-photos", "Add photos…", "Add photos (Ctrl+O); or drop them anywhere on the window"
+        )
         self.add_button.clicked.connect(lambda: self.add_clicked.emit())
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolling(self.empty))
