@@ -80,9 +80,10 @@ def read_factors(path: Path | str) -> tuple[list[str], FloatArray]:
 
 def _pictures(factors: FloatArray, size: int) -> NDArray[np.uint8]:
     """Draw to (B, size, size, 3) uint8."""
-    from automod_core.faces.draw import draw_faces
+    from automod_core.faces.draw import draw_faces, one_thread
 
-    drawn: NDArray[np.float32] = draw_faces(factors, size).numpy()
+    with one_thread():
+        drawn: NDArray[np.float32] = draw_faces(factors, size).numpy()
     levels = np.rint((drawn.transpose(0, 2, 3, 1) + 1.0) * 127.5)  # (B, 3, s, s) -> (B, s, s, 3)
     return levels.astype(np.uint8)
 

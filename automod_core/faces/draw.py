@@ -1,5 +1,8 @@
 """Draw demo faces from their factors, a batch at a time, on any device. Imports torch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -28,6 +31,8 @@ def draw_faces(factors: Tensor | NDArray[np.float32], size: int, device: torch.d
 
     Returns:
         (B, 3, size, size) float32 in [-1, 1], on `device`.
+
+    On a busy CPU, draw within `one_thread`.
     """
     rows = torch.as_tensor(factors, dtype=torch.float32, device=device)
     if rows.ndim != 2 or rows.shape[1] != len(FACTOR_NAMES):
@@ -44,6 +49,21 @@ def draw_faces(factors: Tensor | NDArray[np.float32], size: int, device: torch.d
             drawn = _draw(describe(rows[first : first + step]), grid)
             out[first : first + step] = F.avg_pool2d(drawn, averaged) if averaged > 1 else drawn
     return out
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use a single CPU thread for a while, in the whole process.
+
+    Drawing is many short steps. A second thread gains little on an idle machine, and on a busy one the
+    wait for it after every step costs far more than the step.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _draw(face: Face, grid: int) -> Tensor:

@@ -13,7 +13,20 @@ from PIL import Image
 from automod_core.errors import UserError
 from automod_core.faces import FACTOR_NAMES, FACTORS, factor_column, sample_factors
 from automod_core.faces.demo_faces import read_factors, write_demo_faces
-from automod_core.faces.draw import draw_faces
+from automod_core.faces.draw import draw_faces, one_thread
+
+
+@pytest.fixture(autouse=True)
+def _quick_on_a_busy_machine():
+    with one_thread():
+        yield
+
+
+def test_one_thread_gives_the_threads_back() -> None:
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
 
 
 def plain_face(**changes: float) -> np.ndarray:
