@@ -1,0 +1,133 @@
+"""Everything the menus offer, as a table. The window gives each row its callback; nothing here knows a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What decides whether an action can be used."""
+
+    has_model: bool = False
+    has_sources: bool = False
+    has_picture: bool = False
+    has_selection: bool = False
+    can_undo: bool = False
+    can_redo: bool = False
+    is_mixed: bool = False  # the mix differs from the default
+    has_last_mix: bool = False
+
+
+def always(_state: State) -> bool:
+    """Enabled whatever is open."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row: an empty id is a separator. `shortcuts` are Qt's portable names; the first one is shown."""
+
+    id: str
+    menu: str
+    text: str = ""
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    enabled: Callable[[State], bool] = always
+    checkable: bool = False
+
+
+def _separator(menu: str) -> Action:
+    return Action("", menu)
+
+
+MENUS = ("&File", "&Edit", "&View", "&Model", "&Help")
+
+ACTIONS: tuple[Action, ...] = (
+    Action("open", "&File", "&Open…", ("Ctrl+O",), "open", "Add photos, or open a saved mix or a model"),
+    Action(
+        "restore", "&File", "Restore &last mix", icon="history",
+        tip="Open the mix with which the program was closed last", enabled=lambda s: s.has_last_mix,
+    ),
+    _separator("&File"),
+    Action("save", "&File", "&Save", ("Ctrl+S",), "save", "Save the picture", lambda s: s.has_picture),
+    Action(
+        "save_as", "&File", "Save &as…", ("Ctrl+Shift+S",), tip="Save the picture under another name",
+        enabled=lambda s: s.has_picture,
+    ),
+    _separator("&File"),
+    Action("quit", "&File", "&Quit", ("Ctrl+Q",)),
+    Action("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo", "Take back the last step", lambda s: s.can_undo),
+    Action(
+        "redo", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do the step again", lambda s: s.can_redo,
+    ),
+    _separator("&Edit"),
+    Action(
+        "copy", "&Edit", "&Copy picture", ("Ctrl+C",), "copy", "Copy the picture to the clipboard",
+        lambda s: s.has_picture,
+    ),
+    Action("paste", "&Edit", "&Paste photo", ("Ctrl+V",), "paste", "Add the picture or the files on the clipboard"),
+    _separator("&Edit"),
+    Action(
+        "replace", "&Edit", "Re&place photo…", (), "replace", "Choose another file for the selected photo",
+        lambda s: s.has_selection,
+    ),
+    Action(
+        "remove", "&Edit", "Re&move photo", ("Del",), "remove", "Take the selected photo out of the mix",
+        lambda s: s.has_selection,
+    ),
+    Action(
+        "reset", "&Edit", "Reset &mix", ("Ctrl+R",), "reset", "Give every range its default shares",
+        lambda s: s.is_mixed,
+    ),
+    _separator("&Edit"),
+    Action("settings", "&Edit", "&Settings…", ("Ctrl+,",), "settings", "Theme and device"),
+    Action("zoom_in", "&View", "Zoom &in", ("Ctrl++", "Ctrl+=", "+"), "zoom-in", "Enlarge the view"),
+    Action("zoom_out", "&View", "Zoom &out", ("Ctrl+-", "-"), "zoom-out", "Make the view smaller"),
+    Action("zoom_100", "&View", "&Actual size", ("1",), "zoom-100", "One pixel of the picture is one of the screen"),
+    Action("zoom_fit", "&View", "&Fit", ("F", "Ctrl+0"), "zoom-fit", "Show the whole picture"),
+    _separator("&View"),
+    Action(
+        "side_by_side", "&View", "&Side by side", ("C",), "side-by-side",
+        "Original, reconstruction and result next to one another", lambda s: s.has_picture, checkable=True,
+    ),
+    Action(
+        "original", "&View", "O&riginal photo", ("O",), "original",
+        "Show the selected photo instead of the result; hold Space or \\ for a glance", lambda s: s.has_picture,
+        checkable=True,
+    ),
+    _separator("&View"),
+    Action("docks", "&View"),  # the panels' own actions come here
+    Action("reset_layout", "&View", "Reset &layout", tip="Put every panel back in its first place"),
+    Action("models", "&Model"),  # the models come here
+    Action("open_model", "&Model", "&Open model…", icon="open", tip="Use a model file (.safetensors)"),
+    Action(
+        "import_model", "&Model", "&Import published checkpoint…", icon="model",
+        tip="Turn a checkpoint of the authors (.pth) into a model file",
+    ),
+    Action(
+        "get_models", "&Model", "&Get published models…", icon="download",
+        tip="Download one of the authors' models for photos",
+    ),
+    Action("shortcuts", "&Help", "&Keyboard shortcuts", ("F1",), "info", "All keys at a glance"),
+    Action("log", "&Help", "Open &log folder", tip="Where the program writes down what went wrong"),
+    Action("about", "&Help", "&About Automod Studio", icon="info"),
+)  # fmt: skip
+
+#: Keys that are no actions, for the list of shortcuts.
+OTHER_KEYS: tuple[tuple[str, str], ...] = (
+    ("Space or \\ held", "Glance at the original"),
+    ("Arrows", "Move the slider; Shift moves it finely"),
+    ("Wheel", "On the picture zooms; on a slider moves it"),
+    ("Middle button", "Move the picture"),
+    ("Double-click", "On a slider resets it; on the picture toggles 100 % and fit"),
+    ("Ctrl and drag", "Drag the picture out to a folder or another program"),
+)
+
+
+def tooltip(action: Action) -> str:
+    """The tip with the shortcut, as every button shows it."""
+    tip = action.tip or action.text.replace("&", "").rstrip("…")
+    return f"{tip} ({action.shortcuts[0]})" if action.shortcuts else tip

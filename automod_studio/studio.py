@@ -1,0 +1,393 @@
+"""What the studio does, without a single widget: photos in, models changed, pictures rendered and saved.
+
+Everything that takes time goes to the worker as a request; the answers come back as signals and end up in the Session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from automod_core.errors import UserError
+from automod_core.paths import assets_dir, default_model_path, state_dir
+from automod_studio import views
+from automod_studio.document import edits
+from automod_studio.document.model import Document, Source
+from automod_studio.model_library import list_models
+from automod_studio.session import Session
+from automod_studio.settings import Settings
+from automod_studio.workers import saved_picture
+from automod_studio.workers.engine_service import EngineService
+from automod_studio.workers.requests import (
+    LoadModel,
+    LoadPhotos,
+    ModelLoaded,
+    PhotoItem,
+    PhotosFound,
+    PhotosLoaded,
+    PictureOpened,
+    PictureSaved,
+    Render,
+    Rendered,
+    SavePicture,
+    Trouble,
+)
+
+log = logging.getLogger(__name__)
+
+#: How many photos of the sample mix are on the canvas of a fresh start.
+_STARTER_PHOTOS = 2
+#: Cards shown for photos that are still being read; a folder may hold thousands.
+_MAX_PENDING_CARDS = 12
+#: A crash loses at most this much work.
+_AUTOSAVE_AFTER_MS = 3000
+
+
+class Studio(QObject):
+    """Turns intents into edits and requests, and answers into edits and news.
+
+    Signals:
+        sources_changed: other cards are to be shown, among them photos that are being read.
+        picture_shown: Rendered, the picture of the document as it is now.
+        nothing_to_show: str, why there is no picture.
+        model_changed: another model, or another device.
+        busy: str, what is going on that one waits for; "" when it is over.
+        message: str sentence, str details, str level ("info", "warning" or "error").
+        saved: Path of a picture that the person saved.
+        ready: the first model is loaded.
+    """
+
+    sources_changed = Signal()
+    picture_shown = Signal(object)
+    nothing_to_show = Signal(str)
+    model_changed = Signal()
+    busy = Signal(str)
+    message = Signal(str, str, str)
+    saved = Signal(object)
+    ready = Signal()
+
+    def __init__(self, service: EngineService, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.session = Session(self)
+        self.settings = settings
+        self.device = ""  # short name of what renders
+        self.shown: tuple[Document, np.ndarray] | None = None  # the last picture, and what it is the picture of
+        self.saved_path: Path | None = None
+        self._service = service
+        self._rendering: Document | None = None
+        self._pending: dict[int, list[str]] = {}  # photo request -> names that are still being read
+        self._photo_requests: dict[int, _PhotoRequest] = {}
+        self._waiting: list[_PhotoRequest] = []  # until there is a model
+        self._model_request = 0
+        self._loading_first = True
+        service.rendered.connect(self._rendered)
+        service.model_loaded.connect(self._model_loaded)
+        service.photos_found.connect(self._photos_found)
+        service.photos_loaded.connect(self._photos_loaded)
+        service.picture_opened.connect(self._picture_opened)
+        service.picture_saved.connect(self._picture_saved)
+        self.session.changed.connect(self._document_changed)
+        self._autosave_clock = QTimer(self)
+        self._autosave_clock.setSingleShot(True)
+        self._autosave_clock.setInterval(_AUTOSAVE_AFTER_MS)
+        self._autosave_clock.timeout.connect(self._autosave)
+        self.session.history_changed.connect(self._autosave_clock.start)
+
+    @property
+    def document(self) -> Document:
+        """The document as it is now."""
+        return self.session.document
+
+    def source_views(self) -> tuple[views.SourceView, ...]:
+        """The cards of the tray."""
+        names = [name for names in self._pending.values() for name in names][:_MAX_PENDING_CARDS]
+        pending = [views.PendingSource(-1 - index, name) for index, name in enumerate(names)]
+        return views.source_views(self.document, pending)
+
+    # ---- models ----
+
+    def start(self, paths: Sequence[Path] = ()) -> None:
+        """Load the first model, and open what was named on the command line (photos, folders, a model, a saved mix)."""
+        with contextlib.suppress(OSError):  # nothing was kept
+            last_mix_path().replace(last_mix_path(previous=True))
+        models = [p for p in paths if p.suffix.lower() == ".safetensors"]
+        photos = [p for p in paths if p not in models]
+        last = self.settings.last_model
+        path = models[-1] if models else last if last and last.is_file() else default_model_path()
+        if photos:
+            self.add_photos([PhotoItem(path=str(p)) for p in photos])
+        else:
+            samples = sample_paths()[:_STARTER_PHOTOS]
+            if samples:
+                self._waiting.append(_PhotoRequest([PhotoItem(path=str(p)) for p in samples], starter=True))
+        self.load_model(path)
+
+    def load_model(self, path: Path, device: str | None = None) -> None:
+        """Change the model; the sources are encoded anew. Until it is there, everything stays as it is."""
+        self.session.finish_drag()
+        self._model_request = self._service.next_id()
+        self.busy.emit("Loading the model…")
+        device = device or self.settings.device
+        self._service.submit(LoadModel(self._model_request, str(path), device, self.document.sources))
+
+    def set_device(self, device: str) -> None:
+        """Let another device draw; `device` as in the settings."""
+        if self.document.model is not None:
+            self.load_model(Path(self.document.model.path), device)
+
+    def _model_loaded(self, reply: ModelLoaded) -> None:
+        if reply.id != self._model_request:
+            return  # another was asked for meanwhile
+        if reply.ref is None:
+            self._model_failed(reply)
+            return
+        if [s.id for s in reply.sources] != [s.id for s in self.document.sources]:
+            self.load_model(Path(reply.path))  # photos came or went in the meantime
+            return
+        self.busy.emit("")
+        self.device = reply.device
+        ref, sources, path = reply.ref, reply.sources, Path(reply.path)
+        if self.document.model is None:
+            self.session.start(edits.set_model(Document(), ref, ()))
+        elif self.document.model.hash != ref.hash:
+            self.session.edit(f"Model: {ref.name}", lambda d: edits.set_model(d, ref, sources))
+        else:
+            self._render()
+        self.settings.last_model = None if path == default_model_path() else path
+        self.settings.add_recent_model(path)
+        self.model_changed.emit()
+        if reply.notice:
+            self.message.emit(reply.notice, "", "warning")
+        self._first_model_is_there()
+
+    def _first_model_is_there(self) -> None:
+        if self._loading_first:
+            self._loading_first = False
+            self.ready.emit()
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            self._submit(request)
+
+    def _model_failed(self, reply: ModelLoaded) -> None:
+        self.busy.emit("")
+        self._report(reply.trouble)
+        if self.document.model is None and Path(reply.path) != default_model_path():
+            self.load_model(default_model_path())
+        elif self.document.model is None:
+            self.nothing_to_show.emit("There is no model yet. Open one, or get one of the published models.")
+
+    # ---- photos ----
+
+    def add_photos(self, items: Sequence[PhotoItem], *, open_recipe: bool = True) -> None:
+        """Add pictures, each a file, a folder or bytes. A single saved mix is opened as the edit it holds."""
+        if items:
+            request = _PhotoRequest(list(items), open_recipe=open_recipe and len(items) == 1)
+            self._submit_or_wait(request)
+
+    def replace_photo(self, source_id: int, item: PhotoItem) -> None:
+        """Put another photo in a source's place."""
+        self._submit_or_wait(_PhotoRequest([item], replaces=source_id))
+
+    def open_mix(self, path: Path) -> None:
+        """Open a saved picture as the edit that it holds."""
+        self._submit_or_wait(_PhotoRequest([PhotoItem(path=str(path))], open_recipe=True))
+
+    def _submit_or_wait(self, request: _PhotoRequest) -> None:
+        if self.document.model is None:
+            self._waiting.append(request)
+        else:
+            self._submit(request)
+
+    def _submit(self, request: _PhotoRequest) -> None:
+        model = self.document.model
+        assert model is not None
+        request.model_hash = model.hash
+        known: tuple[str, ...] = ()
+        if request.open_recipe:
+            known = tuple(str(e.path) for e in list_models(self.settings.recent_models) if e.usable)
+        number = self._service.next_id()
+        self._photo_requests[number] = request
+        self._service.submit(LoadPhotos(number, tuple(request.items), model, request.open_recipe, known))
+
+    def _photos_found(self, reply: PhotosFound) -> None:
+        request = self._photo_requests[reply.id]
+        if not request.starter and request.replaces is None:
+            self._pending[reply.id] = list(reply.names)
+            self.sources_changed.emit()
+
+    def _photos_loaded(self, reply: PhotosLoaded) -> None:
+        request = self._photo_requests[reply.id]
+        request.failed.extend(reply.failed)
+        names = self._pending.get(reply.id, [])
+        del names[: len(reply.sources) + len(reply.failed)]
+        if reply.last:
+            self._pending.pop(reply.id, None)
+        if reply.notice:
+            self.message.emit(reply.notice, "", "warning")
+        self._take_in(reply.id, request, reply.sources)
+        if reply.total > _MAX_PENDING_CARDS and not reply.last:
+            self.message.emit(f"Reading photos: {reply.done} of {reply.total}…", "", "info")
+        self.sources_changed.emit()
+        if reply.last:
+            del self._photo_requests[reply.id]
+            self._report_photos(request)
+
+    def _take_in(self, number: int, request: _PhotoRequest, sources: tuple[Source, ...]) -> None:
+        """Let read photos become part of the document."""
+        model = self.document.model
+        if not sources or model is None:
+            return
+        if request.model_hash != model.hash:  # the model was changed meanwhile
+            again = [PhotoItem(path=s.origin) for s in sources if s.origin] or request.items
+            request.tried_again = True
+            self._submit(_PhotoRequest(again, starter=request.starter, replaces=request.replaces))
+            return
+        request.added.extend(source.name for source in sources)
+        if request.starter:
+            if not self.document.sources:
+                self.session.start(starter_of(self.document, sources))
+        elif request.replaces is not None:
+            replaced = request.replaces
+            if any(s.id == replaced for s in self.document.sources):
+                self.session.edit(
+                    f"Replace with {sources[0].name}", lambda d: edits.replace_source(d, replaced, sources[0])
+                )
+        else:
+            request.took_starter = request.took_starter or self.document.starter
+            text = f"Add {request.added[0]}" if len(request.added) == 1 else f"Add {len(request.added)} photos"
+            self.session.edit(text, lambda d: edits.add_sources(d, sources), ("photos", number), math.inf)
+
+    def _report_photos(self, request: _PhotoRequest) -> None:
+        added, failed = len(request.added), len(request.failed)
+        if failed == 1 and added == 0:
+            self._report(request.failed[0], "warning")
+        elif failed:
+            first = request.failed[0].sentence if failed == 1 else f"{failed} could not be read."
+            details = "\n".join(t.sentence + (f"\n{t.details}" if t.details else "") for t in request.failed)
+            self.message.emit(f"Added {_photos(added)} · {first}", details, "warning")
+        elif request.took_starter and added:
+            their = "photo takes" if added == 1 else "photos take"
+            self.message.emit(f"Your {their} the place of the samples; Undo brings them back.", "", "info")
+        elif added and not request.starter and request.replaces is None:
+            self.message.emit(f"Added {_photos(added)}.", "", "info")
+        elif not added and not request.starter and not request.tried_again:
+            self.message.emit("There are no photos in that folder.", "", "warning")
+
+    def _picture_opened(self, reply: PictureOpened) -> None:
+        self._photo_requests.pop(reply.id, None)
+        document = reply.document
+        if document is None:
+            self._report(reply.trouble)
+            return
+        model_before = self.document.model
+        self.session.edit(f"Open {Path(reply.path).name}", lambda _before: document)
+        if model_before is None or document.model is None or model_before.hash != document.model.hash:
+            self.model_changed.emit()
+        self.message.emit(f"Opened the mix in {Path(reply.path).name}; Undo brings back the one before.", "", "info")
+
+    # ---- rendering ----
+
+    def _document_changed(self) -> None:
+        self.sources_changed.emit()
+        self._render()
+
+    def _render(self) -> None:
+        document = self.document
+        if document.model is None:
+            return
+        if not document.sources:
+            self._service.forget_render()
+            self.shown = None
+            self.nothing_to_show.emit("Drop photos here, or click a sample on the left.")
+            return
+        self._rendering = document
+        self._service.render(Render(self._service.next_id(), document.model, document.weights, document.codes))
+
+    def _rendered(self, reply: Rendered) -> None:
+        if reply.image is None:
+            self._report(reply.trouble)
+            return
+        assert self._rendering is not None
+        self.shown = (self._rendering, reply.image)
+        self.device = reply.device
+        self.picture_shown.emit(reply)
+        if reply.notice:
+            self.message.emit(reply.notice, "", "warning")
+
+    # ---- saving ----
+
+    def save(self, path: Path, purpose: str = "save") -> None:
+        """Write the picture of the document as it is now, with its recipe."""
+        self._service.submit(SavePicture(self._service.next_id(), path, self.document, purpose))
+
+    def keep_last_mix(self) -> None:
+        """Keep the picture with its recipe, so that the next start can offer it. For the end of the program."""
+        if self.shown is None or self.session.stack.count() == 0:
+            return
+        try:
+            saved_picture.write(last_mix_path(), self.shown[1], self.shown[0])
+        except UserError as error:
+            log.warning("the last mix was not kept: %s", error)
+
+    def _autosave(self) -> None:
+        if self.document.sources and self.session.stack.count():
+            self.save(last_mix_path(), "autosave")
+
+    def _picture_saved(self, reply: PictureSaved) -> None:
+        if reply.purpose != "save":
+            return  # an autosave that failed will be tried again; nobody asked for it
+        if reply.trouble is not None:
+            self._report(reply.trouble)
+            return
+        self.saved_path = reply.path
+        if reply.document is self.document:
+            self.session.stack.setClean()
+        self.saved.emit(reply.path)
+        hint = "" if reply.path.suffix.lower() == ".png" else " Only a PNG can be opened again as a mix."
+        self.message.emit(f"Saved {reply.path.name}.{hint}", str(reply.path), "info")
+
+    def _report(self, trouble: Trouble | None, level: str = "error") -> None:
+        if trouble is not None:
+            self.message.emit(trouble.sentence, trouble.details, level)
+
+
+@dataclass
+class _PhotoRequest:
+    """Pictures that arrived together, and what became of them."""
+
+    items: list[PhotoItem]
+    open_recipe: bool = False
+    starter: bool = False
+    replaces: int | None = None
+    model_hash: str = ""
+    added: list[str] = field(default_factory=list)
+    failed: list[Trouble] = field(default_factory=list)
+    took_starter: bool = False
+    tried_again: bool = False
+
+
+def last_mix_path(*, previous: bool = False) -> Path:
+    """Where the mix of this run is kept, or that of the run before."""
+    return state_dir() / ("previous-mix.png" if previous else "last-mix.png")
+
+
+def sample_paths() -> list[Path]:
+    """The sample pictures that ship, in order."""
+    return sorted((assets_dir() / "samples").glob("*.png"))
+
+
+def starter_of(document: Document, sources: Sequence[Source]) -> Document:
+    """The document of a fresh start: the samples, mixed by default, to make way for the first photos."""
+    mixed = edits.add_sources(document, sources)
+    return Document(mixed.model, mixed.sources, mixed.weights.copy(), starter=True)
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"

@@ -1,0 +1,132 @@
+"""What was dropped or pasted: files, pictures, or only a link. Decoding is left to the worker."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
+from PySide6.QtGui import QImage
+
+from automod_studio.workers.requests import PhotoItem
+
+MODEL_SUFFIXES = (".safetensors",)
+CHECKPOINT_SUFFIXES = (".pth", ".pt")
+
+ONLY_A_LINK = "That is only a link to a picture: save the picture first, or copy the picture itself."
+
+#: Encoded pictures that a browser or an editor may offer, the best first.
+_FORMATS = ("image/png", "image/webp", "image/jpeg", "image/avif", "image/tiff", "image/gif", "image/bmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a drop or the clipboard holds."""
+
+    models: tuple[Path, ...] = ()
+    checkpoints: tuple[Path, ...] = ()
+    photos: tuple[PhotoItem, ...] = ()
+    only_link: bool = False
+
+    @property
+    def is_something(self) -> bool:
+        """Whether the program can do anything with it, be it to say why not."""
+        return bool(self.models or self.checkpoints or self.photos or self.only_link)
+
+
+def is_welcome(mime: QMimeData) -> bool:
+    """Whether a drag is worth accepting; looks at names only."""
+    if mime.hasUrls() or mime.hasImage():
+        return True
+    return any(name.startswith("image/") for name in mime.formats())
+
+
+def what_is_in(mime: QMimeData) -> Dropped:
+    """Look into a drop or the clipboard. Files win over pictures, pictures over links."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if not paths and mime.hasText():
+        paths = _paths_in_text(mime.text())
+    if paths:
+        return sorted_paths(paths)
+    data = _encoded_picture(mime) or _picture_in_data_url(mime)
+    if data:
+        return Dropped(photos=(PhotoItem(_name_of_link(mime) or "Pasted picture", data=data),))
+    return Dropped(only_link=any(u.scheme() in ("http", "https") for u in mime.urls()) or _is_link(mime.text()))
+
+
+def sorted_paths(paths: Sequence[Path]) -> Dropped:
+    """Tell models, checkpoints and photos apart by their suffixes; a folder counts as photos."""
+    models = tuple(p for p in paths if p.suffix.lower() in MODEL_SUFFIXES)
+    checkpoints = tuple(p for p in paths if p.suffix.lower() in CHECKPOINT_SUFFIXES)
+    photos = tuple(PhotoItem(path=str(p)) for p in paths if p not in models and p not in checkpoints)
+    return Dropped(models, checkpoints, photos)
+
+
+def target_text(mime: QMimeData) -> str:
+    """What the overlay says: where the thing under the pointer will go. Reads no file."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if not paths:
+        return "Add this picture to the photos"
+    dropped = sorted_paths(paths)
+    if dropped.models:
+        return f"Use the model {dropped.models[-1].name}"
+    if dropped.checkpoints:
+        return f"Import the model {dropped.checkpoints[0].name}"
+    if len(paths) > 1:
+        return f"Add {len(paths)} files to the photos"
+    if paths[0].is_dir():
+        return f"Add the photos in {paths[0].name}"
+    return f"Add {paths[0].name} to the photos"
+
+
+def _encoded_picture(mime: QMimeData) -> bytes:
+    offered = [name for name in _FORMATS if mime.hasFormat(name)]
+    offered += [name for name in mime.formats() if name.startswith("image/") and name not in offered]
+    for name in offered:
+        data = mime.data(name)
+        if not data.isEmpty():
+            return bytes(data.data())
+    image = mime.imageData() if mime.hasImage() else None
+    return _as_png(image) if isinstance(image, QImage) and not image.isNull() else b""
+
+
+def _as_png(image: QImage) -> bytes:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, b"PNG", 100)  # 100 is least compression: this is on the GUI thread
+    return bytes(data.data())
+
+
+def _picture_in_data_url(mime: QMimeData) -> bytes:
+    texts = [url.toString() for url in mime.urls() if url.scheme() == "data"] or [mime.text().strip()]
+    text = texts[0]
+    if not text.startswith("data:image/") or "," not in text:
+        return b""
+    head, _, body = text.partition(",")
+    try:
+        return base64.b64decode(body) if head.endswith(";base64") else unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _name_of_link(mime: QMimeData) -> str:
+    names = [url.fileName() for url in mime.urls() if url.scheme() in ("http", "https")]
+    return names[0] if names else ""
+
+
+def _paths_in_text(text: str) -> list[Path]:
+    """Paths, one a line, as a terminal or an editor copies them; none unless all of them exist."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines or len(lines) > 1000 or not all(line.startswith("/") and len(line) < 4096 for line in lines):
+        return []
+    paths = [Path(line) for line in lines]
+    return paths if all(p.exists() for p in paths) else []
+
+
+def _is_link(text: str) -> bool:
+    return text.strip().lower().startswith(("http://", "https://"))

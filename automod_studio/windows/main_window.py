@@ -1,0 +1,503 @@
+# ruff: noqa: D102 - Qt documents the methods that are overridden here
+"""The window: sources on the left, the picture in the middle, the mix on the right. Assembly only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QDialog, QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+
+from automod_core.errors import UserError
+from automod_core.paths import state_dir
+from automod_core.photos import SUFFIXES
+from automod_studio import views
+from automod_studio.actions import State
+from automod_studio.document import edits
+from automod_studio.model_library import list_models
+from automod_studio.settings import Settings
+from automod_studio.studio import Studio, last_mix_path, sample_paths
+from automod_studio.widgets.canvas import Canvas
+from automod_studio.widgets.drop_overlay import DropOverlay
+from automod_studio.widgets.hairline import Hairline
+from automod_studio.widgets.history import HistoryPanel
+from automod_studio.widgets.message_bar import MessageBar
+from automod_studio.widgets.mixer import MixerPanel
+from automod_studio.widgets.source_tray import SourceTray
+from automod_studio.windows import drops, help, menus, save
+from automod_studio.windows.canvas_bar import CanvasBar, exclusive
+from automod_studio.windows.import_dialog import ImportDialog
+from automod_studio.windows.published_dialog import PublishedDialog
+from automod_studio.windows.settings_dialog import SettingsDialog
+from automod_studio.windows.status import StatusCorner
+from automod_studio.windows.undo_keys import UndoKeys
+from automod_studio.workers.requests import PhotoItem, Rendered
+
+_LAYOUT_VERSION = 1  # grows when docks come or go, so that an old layout is not forced on them
+_FIRST_SIZE = (1280, 800)
+_DOCK_WIDTHS = (288, 320)
+
+
+class MainWindow(QMainWindow):
+    """Shows what the Studio holds, and tells it what the person wants.
+
+    Signals:
+        first_painted: the window is on the screen for the first time.
+    """
+
+    first_painted = Signal()
+
+    def __init__(self, studio: Studio, settings: Settings) -> None:
+        super().__init__()
+        self.studio, self.settings = studio, settings
+        self._painted = False
+        self._selected: int | None = None  # id of the source whose card was selected last
+        self._drag_out = save.DragOut()
+        self.canvas, self.tray, self.mixer = Canvas(), SourceTray(), MixerPanel()
+        self.history, self.messages = HistoryPanel(), MessageBar()
+        self.actions_by_id = menus.make_actions(self, self._callbacks())
+        self.canvas_bar = CanvasBar(self.actions_by_id)
+        self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
+        self.status = StatusCorner()
+        self.docks = self._make_docks()
+        self._lay_out()
+        self._connect()
+        self.overlay = DropOverlay(self)
+        self.setAcceptDrops(True)
+        UndoKeys(self)
+        self._first_layout = self.saveState(_LAYOUT_VERSION)
+        self._restore_layout()
+        self._show_everything()
+        self.canvas.show_message("Loading the model…")
+
+    # ---- assembly ----
+
+    def _callbacks(self) -> dict[str, Callable[..., object]]:
+        session, canvas = self.studio.session, self.canvas
+        return {
+            "open": self.choose_files,
+            "restore": lambda: self.studio.open_mix(last_mix_path(previous=True)),
+            "save": self.save,
+            "save_as": self.save_as,
+            "quit": self.close,
+            "undo": session.undo,
+            "redo": session.redo,
+            "copy": self.copy,
+            "paste": self.paste,
+            "replace": lambda: self._with_selected(self.choose_replacement),
+            "remove": lambda: self._with_selected(self.remove),
+            "reset": self._reset_all,
+            "settings": self.show_settings,
+            "zoom_in": lambda: canvas.set_zoom(canvas.zoom * 1.25),
+            "zoom_out": lambda: canvas.set_zoom(canvas.zoom / 1.25),
+            "zoom_100": canvas.zoom_to_actual,
+            "zoom_fit": canvas.zoom_to_fit,
+            "side_by_side": lambda _on: self._compare(),
+            "original": lambda _on: self._compare(),
+            "reset_layout": self.reset_layout,
+            "open_model": self.choose_model,
+            "import_model": self.import_model,
+            "get_models": self.get_models,
+            "shortcuts": lambda: help.shortcuts_dialog(self).show(),
+            "log": open_log_folder,
+            "about": lambda: help.about_dialog(self).show(),
+        }
+
+    def _make_docks(self) -> dict[str, QDockWidget]:
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        docks = {}
+        for title, widget, area in (
+            ("Photos", self.tray, left),
+            ("Mix", self.mixer, right),
+            ("History", self.history, left),
+        ):
+            dock = QDockWidget(title, self)
+            dock.setObjectName(title.lower())  # saveState needs it
+            dock.setWidget(widget)
+            self.addDockWidget(area, dock)
+            docks[title] = dock
+        return docks
+
+    def _lay_out(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(Hairline())
+        column.addWidget(self.canvas_bar)
+        column.addWidget(self.messages)
+        self.setCentralWidget(centre)
+        toggles = [dock.toggleViewAction() for dock in self.docks.values()]
+        menus.fill_menu_bar(self, self.actions_by_id, {"docks": toggles})
+        self._model_menu = menus.menu_titled(self, "&Model")
+        self._model_menu.setToolTipsVisible(True)
+        self.menuBar().setCornerWidget(self.status)
+        self.status.model_button.setMenu(self._model_menu)
+        self.setMinimumSize(800, 560)
+        self.resize(*_FIRST_SIZE)
+        self._size_docks()
+
+    def _connect(self) -> None:
+        studio, session = self.studio, self.studio.session
+        studio.sources_changed.connect(self._show_sources)
+        studio.picture_shown.connect(self._show_picture)
+        studio.nothing_to_show.connect(self._show_nothing)
+        studio.model_changed.connect(self._show_model)
+        studio.busy.connect(self._show_busy)
+        studio.message.connect(self.messages.show_message)
+        studio.saved.connect(lambda _path: self._show_title())
+        studio.ready.connect(self._offer_samples)
+        session.changed.connect(self._show_mix)
+        session.history_changed.connect(self._show_history)
+        session.stack.cleanChanged.connect(lambda _clean: self._show_title())
+        tray, mixer, canvas = self.tray, self.mixer, self.canvas
+        tray.add_clicked.connect(self.choose_files)
+        tray.sample_clicked.connect(lambda path: studio.add_photos([PhotoItem(path=path)], open_recipe=False))
+        tray.remove_clicked.connect(self.remove)
+        tray.replace_clicked.connect(self.choose_replacement)
+        tray.advice_clicked.connect(lambda _source: self.get_models())
+        tray.selected.connect(self._select)
+        mixer.share_edited.connect(self._edit_range)
+        mixer.block_share_edited.connect(self._edit_block)
+        mixer.range_reset.connect(self._reset_range)
+        mixer.block_reset.connect(self._reset_block)
+        mixer.reset_all.connect(self._reset_all)
+        self.history.jumped.connect(session.jump)
+        canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
+        canvas.drag_out_started.connect(self._start_drag_out)
+        self._model_menu.aboutToShow.connect(self._fill_model_menu)
+
+    # ---- what is shown ----
+
+    def _show_everything(self) -> None:
+        self._show_sources()
+        self._show_mix()
+        self._show_history()
+        self._show_model()
+
+    def _show_sources(self) -> None:
+        self.tray.show_view(self.studio.source_views())
+        self._enable()
+
+    def _show_mix(self) -> None:
+        document = self.studio.document
+        if self._selected not in [s.id for s in document.sources]:
+            self._selected = None
+        self.mixer.show_view(views.mixer_view(document))
+        self._show_original()
+        self._show_model()
+        self._enable()
+
+    def _show_original(self) -> None:
+        """The photo to compare with: the selected one, or the first."""
+        sources = self.studio.document.sources
+        source = next((s for s in sources if s.id == self._selected), sources[0] if sources else None)
+        self.canvas.set_original(source.crop if source else None)
+        self.canvas.set_reconstruction(source.reconstruction if source else None)
+
+    def _show_history(self) -> None:
+        self.history.show_view(self.studio.session.history())
+        self._show_title()
+        self._enable()
+
+    def _show_picture(self, reply: Rendered) -> None:
+        assert reply.image is not None
+        self.canvas.show_image(reply.image)
+        self.status.show_render(reply.device, reply.elapsed_ms)
+        self._enable()
+
+    def _show_nothing(self, sentence: str) -> None:
+        self.canvas.clear()
+        self.canvas.show_message(sentence)
+        self._enable()
+
+    def _show_busy(self, text: str) -> None:
+        self.status.show_busy(text)
+        if text and self.studio.document.model is None:
+            self.canvas.show_message(text)
+
+    def _show_model(self) -> None:
+        model = self.studio.document.model
+        self.status.show_model(model.name if model else "", model.resolution if model else 0)
+        if self.studio.device:
+            self.status.show_device(self.studio.device)
+
+    def _show_title(self) -> None:
+        document, session = self.studio.document, self.studio.session
+        name = self.studio.saved_path.name if self.studio.saved_path else ""
+        if not name and document.sources and not document.starter:
+            name = save.suggested_name(document).removesuffix(".png")
+        self.setWindowTitle(f"{name}[*] – Automod Studio" if name else "Automod Studio")
+        self.setWindowModified(bool(name) and not session.stack.isClean())
+
+    def _offer_samples(self) -> None:
+        samples = []
+        for path in sample_paths():
+            with Image.open(path) as image:
+                samples.append((str(path), np.array(image.convert("RGB"))))
+        self.tray.show_samples(samples)
+
+    def _enable(self) -> None:
+        document, stack = self.studio.document, self.studio.session.stack
+        has_model = document.model is not None
+        state = State(
+            has_model=has_model,
+            has_sources=bool(document.sources),
+            has_picture=self.studio.shown is not None,
+            has_selection=self._selected is not None,
+            can_undo=stack.canUndo() or self.studio.session.in_drag,
+            can_redo=stack.canRedo(),
+            is_mixed=has_model and not edits.is_default(document),
+            has_last_mix=last_mix_path(previous=True).is_file(),
+        )
+        menus.enable(self.actions_by_id, state)
+
+    def _select(self, source_id: int) -> None:
+        if source_id in [s.id for s in self.studio.document.sources]:
+            self._selected = source_id
+            self._show_original()
+            self._enable()
+
+    def _with_selected(self, do: Callable[[int], None]) -> None:
+        if self._selected is not None:
+            do(self._selected)
+
+    def _compare(self) -> None:
+        chosen = self._compare_group.checkedAction()
+        name = next((n for n in ("side_by_side", "original") if self.actions_by_id[n] is chosen), "result")
+        self.canvas.set_compare(name)
+
+    # ---- edits ----
+
+    def _edit_range(self, name: str, index: int, share: float, finished: bool) -> None:
+        text = f"{name.capitalize()}: {self._letter(index)} {share:.2f}"
+        edit = partial(edits.set_range_share, range_name=name, index=index, share=share)
+        self.studio.session.drag((name, index), text, edit, finished)
+
+    def _edit_block(self, block: int, index: int, share: float, finished: bool) -> None:
+        text = f"{views.pixels_text(block, block)}: {self._letter(index)} {share:.2f}"
+        edit = partial(edits.set_block_share, block=block, index=index, share=share)
+        self.studio.session.drag((block, index), text, edit, finished)
+
+    def _letter(self, index: int) -> str:
+        return self.studio.document.sources[index].letter
+
+    def _reset_range(self, name: str) -> None:
+        self.studio.session.edit(f"Reset {name}", partial(edits.reset_range, range_name=name))
+
+    def _reset_block(self, block: int) -> None:
+        self.studio.session.edit(f"Reset {views.pixels_text(block, block)}", partial(edits.reset_block, block=block))
+
+    def _reset_all(self) -> None:
+        self.studio.session.edit("Reset mix", edits.reset_all)
+
+    def remove(self, source_id: int) -> None:
+        """Take a source out of the mix."""
+        document = self.studio.document
+        if source_id in [s.id for s in document.sources]:
+            name = document.sources[document.index_of(source_id)].name
+            self.studio.session.edit(f"Remove {name}", partial(edits.remove_source, source_id=source_id))
+
+    # ---- files ----
+
+    def choose_files(self) -> None:
+        """Ask for photos, saved mixes or models."""
+        pictures = " ".join(f"*{s}" for s in sorted(SUFFIXES))
+        filters = f"Photos, saved mixes and models ({pictures} *.safetensors *.pth);;All files (*)"
+        names, _ = QFileDialog.getOpenFileNames(self, "Open", str(self.settings.last_folder("photos")), filters)
+        if names:
+            self.settings.set_last_folder("photos", Path(names[0]).parent)
+            self.take(drops.sorted_paths([Path(n) for n in names]))
+
+    def choose_replacement(self, source_id: int) -> None:
+        """Ask for the photo that takes the place of one."""
+        filters = f"Photos ({' '.join(f'*{s}' for s in sorted(SUFFIXES))});;All files (*)"
+        folder = str(self.settings.last_folder("photos"))
+        name, _ = QFileDialog.getOpenFileName(self, "Replace photo", folder, filters)
+        if name:
+            self.settings.set_last_folder("photos", Path(name).parent)
+            self.studio.replace_photo(source_id, PhotoItem(path=name))
+
+    def take(self, dropped: drops.Dropped) -> None:
+        """Do with files or pictures what they are for."""
+        if dropped.models:
+            self.studio.load_model(dropped.models[-1])
+        if dropped.checkpoints:
+            self.import_model(dropped.checkpoints[0])
+        if dropped.photos:
+            self.studio.add_photos(dropped.photos)
+        if dropped.only_link:
+            self.messages.show_message(drops.ONLY_A_LINK, "", "warning")
+
+    def save(self) -> None:
+        """Save to the file that was saved to before, or ask for one."""
+        if self.studio.saved_path is None:
+            self.save_as()
+        elif self.studio.shown is not None:
+            self.studio.save(self.studio.saved_path)
+
+    def save_as(self) -> None:
+        """Ask for a file and save the picture there."""
+        if self.studio.shown is None:
+            return
+        path = save.ask_where(self, self.studio.document, self.settings, self.studio.saved_path)
+        if path is not None:
+            self.studio.save(path)
+
+    def copy(self) -> None:
+        """Put the picture on the clipboard."""
+        if self.studio.shown is not None:
+            save.copy_picture(self.studio.shown[1])
+            self.messages.show_message("Copied the picture.")
+
+    def paste(self) -> None:
+        """Add what is on the clipboard."""
+        dropped = drops.what_is_in(QGuiApplication.clipboard().mimeData())
+        if dropped.is_something:
+            self.take(dropped)
+        else:
+            self.messages.show_message("There is no picture on the clipboard.", "", "warning")
+
+    def _start_drag_out(self) -> None:
+        if self.studio.shown is None:
+            return
+        try:
+            self._drag_out.start(self.canvas, *self.studio.shown)
+        except UserError as error:
+            self.messages.show_message(str(error), "", "error")
+
+    # ---- models and settings ----
+
+    def _fill_model_menu(self) -> None:
+        model = self.studio.document.model
+        others = [self.actions_by_id[n] for n in ("open_model", "import_model", "get_models")]
+        entries = list_models(self.settings.recent_models)
+        menus.fill_models(self._model_menu, entries, model.path if model else "", others, self.studio.load_model)
+
+    def choose_model(self) -> None:
+        """Ask for a model file and use it."""
+        folder = str(self.settings.last_folder("models"))
+        name, _ = QFileDialog.getOpenFileName(self, "Open a model", folder, "Models (*.safetensors);;All files (*)")
+        if name:
+            self.settings.set_last_folder("models", Path(name).parent)
+            self.studio.load_model(Path(name))
+
+    def import_model(self, source: Path | None = None) -> None:
+        """Show the dialog that converts a checkpoint."""
+        dialog = ImportDialog(self, source=source, settings=self.settings)
+        self._show_model_dialog(dialog)
+
+    def get_models(self) -> None:
+        """Show the dialog that downloads the authors' models."""
+        self._show_model_dialog(PublishedDialog(self))
+
+    def _show_model_dialog(self, dialog: ImportDialog | PublishedDialog) -> None:
+        dialog.model_ready.connect(self.studio.load_model)
+        _show(dialog)
+
+    def show_settings(self) -> None:
+        """Show the settings; every change holds at once."""
+        dialog = SettingsDialog(self.settings, self)
+        dialog.device_changed.connect(self.studio.set_device)
+        _show(dialog)
+
+    # ---- layout ----
+
+    def _size_docks(self) -> None:
+        docks = [self.docks["Photos"], self.docks["Mix"]]
+        self.resizeDocks(docks, list(_DOCK_WIDTHS), Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["Photos"], self.docks["History"]], [520, 200], Qt.Orientation.Vertical)
+
+    def _restore_layout(self) -> None:
+        self.restoreGeometry(self.settings.window_geometry)
+        self.restoreState(self.settings.window_layout, _LAYOUT_VERSION)
+
+    def reset_layout(self) -> None:
+        """Put every panel back in its first place."""
+        self.settings.forget_window()
+        self.restoreState(self._first_layout, _LAYOUT_VERSION)
+        self._size_docks()
+
+    # ---- events ----
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.source() is None and drops.is_welcome(event.mimeData()):  # not our own picture
+            event.setDropAction(Qt.DropAction.CopyAction)  # file managers propose a move as well
+            event.accept()
+            self.overlay.show_target(drops.target_text(event.mimeData()))
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.overlay.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.overlay.hide()
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        dropped = drops.what_is_in(event.mimeData())
+        if dropped.is_something:
+            self.take(dropped)
+        else:
+            self.messages.show_message("Nothing in that drop can be opened as a picture.", "", "warning")
+        self.activateWindow()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _PEEK_KEYS and not event.isAutoRepeat():
+            self.canvas.set_peek(True)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.messages.clear()
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _PEEK_KEYS and not event.isAutoRepeat():
+            self.canvas.set_peek(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self.first_painted.emit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.studio.session.finish_drag()
+        self.settings.set_window(self.saveGeometry(), self.saveState(_LAYOUT_VERSION))
+        self.settings.save()
+        self.studio.keep_last_mix()
+        self._drag_out.clean_up()
+        event.accept()
+
+
+_PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
+
+
+def _show(dialog: QDialog) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
+def open_log_folder() -> None:
+    """Show the folder of the log in the file manager."""
+    state_dir().mkdir(parents=True, exist_ok=True)
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(state_dir())))
