@@ -67,10 +67,13 @@ class _TintedEngine(QIconEngine):
         painter.drawPixmap(QRect(corner, QSize(edge, edge)), pixmap)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
-        return QPixmap(_rendered(self._name, _tint(mode).rgba(), max(1, min(size.width(), size.height()))))
+        return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        return self.pixmap(size, mode, state)  # size comes in device pixels
+        edge = round(min(size.width(), size.height()) * scale)
+        pixmap = _rendered(self._name, _tint(mode).rgba(), max(1, edge)).copy()
+        pixmap.setDevicePixelRatio(scale)
+        return pixmap
 
 
 def _tint(mode: QIcon.Mode) -> QColor:

@@ -49,7 +49,7 @@ LIGHT = Colors(
     accent="#4f50c8",
     on_accent="#ffffff",
     good="#1a7f4b",
-    fair="#a36700",
+    fair="#966000",
     poor="#c03a2b",
 )
 
@@ -251,14 +251,13 @@ class _Follower(QObject):
         self._app.styleHints().setColorScheme(
             scheme
         )  # title bars and native dialogs follow; Unknown means the desktop's
-        self._dress()
+        self._dress(self._app.styleHints().colorScheme())
 
-    def _desktop_changed(self) -> None:
+    def _desktop_changed(self, scheme: Qt.ColorScheme) -> None:
         if self._theme == "system":
-            self._dress()
+            self._dress(scheme)
 
-    def _dress(self) -> None:
-        scheme = self._app.styleHints().colorScheme()
+    def _dress(self, scheme: Qt.ColorScheme) -> None:
         dark = self._theme == "dark" or (self._theme == "system" and scheme == Qt.ColorScheme.Dark)
         colors = DARK if dark else LIGHT
         self._app.setPalette(make_palette(colors))

@@ -36,13 +36,13 @@ def to_array(image: QImage) -> np.ndarray:
     """
     if image.isNull():
         raise ValueError("the image is empty")
-    if not image.hasAlphaChannel():
-        return np.array(qimage2ndarray.rgb_view(image.convertToFormat(QImage.Format.Format_RGB32)), copy=True)
     opaque = QImage(image.size(), QImage.Format.Format_RGB32)
     opaque.fill(Qt.GlobalColor.white)
+    opaque.setDevicePixelRatio(image.devicePixelRatio())
     painter = QPainter(opaque)
     painter.drawImage(0, 0, image)
     painter.end()
+    # The view shares the image's memory without keeping it alive: copied while `opaque` is still a name.
     return np.array(qimage2ndarray.rgb_view(opaque), copy=True)
 
 
