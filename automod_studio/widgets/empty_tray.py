@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout
 
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.widgets.images import to_pixmap
-from automod_studio.widgets.labels import action_button, hint_label, title_label
+from automod_studio.widgets.labels import action_button, hint_label, outdented, title_label
 
 _SAMPLE_PX, _COLUMNS = 64, 3
 
@@ -33,7 +33,6 @@ class EmptyTray(QWidget):
         self._samples_title = hint_label("Or begin with a drawn face:")
         self._grid = QGridLayout()
         self._grid.setSpacing(GRID)
-        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -41,7 +40,7 @@ class EmptyTray(QWidget):
         column.addWidget(self._make_drop_area())
         column.addSpacing(2 * GRID)
         column.addWidget(self._samples_title)
-        column.addLayout(_outdented(self._grid))
+        column.addLayout(outdented(self._grid))
         column.addStretch(1)
         self.show_samples([])
 
@@ -88,14 +87,6 @@ class EmptyTray(QWidget):
         column.addSpacing(GRID)
         column.addLayout(row)
         return area
-
-
-def _outdented(layout: QGridLayout) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.addSpacing(-GRID)  # the pictures, not their focus rings, stand on the margin
-    row.addLayout(layout)
-    row.addStretch(1)
-    return row
 
 
 class _DashedArea(QWidget):

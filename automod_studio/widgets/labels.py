@@ -3,9 +3,10 @@
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from automod_studio.icons import icon
+from automod_studio.theme import GRID
 
 
 def title_label(text: str) -> QLabel:
@@ -46,6 +47,18 @@ def icon_button(name: str, tooltip: str, edge: int = 24) -> QToolButton:
     button.setAccessibleName(tooltip)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return button
+
+
+def outdented(inner: QWidget | QLayout, by: int = GRID) -> QHBoxLayout:
+    """A row that starts further left, so that what is inside a button's ring stands on the margin."""
+    row = QHBoxLayout()
+    row.addSpacing(-by)
+    if isinstance(inner, QLayout):
+        row.addLayout(inner)
+    else:
+        row.addWidget(inner)
+    row.addStretch(1)
+    return row
 
 
 class ElidedLabel(QLabel):

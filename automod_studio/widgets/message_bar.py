@@ -74,7 +74,7 @@ class MessageBar(QWidget):
         self.setAccessibleName(f"{level.capitalize()}: {sentence}")
         self._paint_sign()
         self._clock.stop()
-        if level == "info" and not details:
+        if level == "info":
             self._clock.start(_INFO_STAYS_MS)
         self.show()
 

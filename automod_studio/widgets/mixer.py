@@ -106,6 +106,7 @@ class MixerPanel(QWidget):
         head = QHBoxLayout()
         head.addWidget(hint_label("What each photo gives"), 1)
         head.addWidget(self.reset_all_button)
+        head.addSpacing(-GRID)
         column = QVBoxLayout(content)
         column.setContentsMargins(MARGIN, 2 * GRID, MARGIN, MARGIN)
         column.setSpacing(0)

@@ -9,7 +9,7 @@ from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.views import SourceView
 from automod_studio.widgets.fidelity_dots import FidelityDots
-from automod_studio.widgets.labels import ElidedLabel, focused_inside, hint_label, icon_button, link_button
+from automod_studio.widgets.labels import ElidedLabel, focused_inside, hint_label, icon_button, link_button, outdented
 from automod_studio.widgets.letter_badge import LetterBadge
 from automod_studio.widgets.picture_pair import PicturePair
 
@@ -84,6 +84,7 @@ class SourceCard(QWidget):
         head.addWidget(self.name, 1)
         tools = QHBoxLayout()
         tools.setSpacing(0)
+        tools.addSpacing(-GRID)
         for button in self._buttons:
             tools.addWidget(button)
         tools.addStretch(1)
@@ -103,7 +104,7 @@ class SourceCard(QWidget):
         column.setSpacing(GRID)
         column.addLayout(top)
         column.addWidget(self.advice)
-        column.addWidget(self.advice_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(outdented(self.advice_button))
 
     def _connect(self) -> None:
         self.remove_button.clicked.connect(self._ask_remove)

@@ -13,7 +13,6 @@ from automod_studio.icons import app_icon, icon, icon_pixmap
 from automod_studio.theme import DARK, LIGHT, Colors, apply_theme, colors_of, make_palette
 from automod_studio.views import BlockView, HistoryView, MixerView, RangeView, SourceView
 from automod_studio.widgets.canvas import MAX_ZOOM, Canvas
-from automod_studio.widgets.canvas_bar import CanvasBar
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.fidelity_dots import filled_dots
 from automod_studio.widgets.history import HistoryPanel
@@ -23,7 +22,6 @@ from automod_studio.widgets.mixer import MixerPanel
 from automod_studio.widgets.share_groove import ShareGroove
 from automod_studio.widgets.share_slider import ShareSlider
 from automod_studio.widgets.source_tray import SourceTray
-from automod_studio.widgets.status_badge import StatusBadge
 
 # Said by the offscreen platform about every window with a smallest size; real platforms do not.
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -650,23 +648,7 @@ def test_a_message_goes_when_the_picture_comes(canvas: Canvas) -> None:
     assert canvas.accessibleDescription() == "Shows no picture yet."
 
 
-def test_the_bar_drives_and_follows_the_canvas(qtbot, canvas: Canvas) -> None:
-    bar = CanvasBar(canvas)
-    qtbot.addWidget(bar)
-    canvas.set_original(PICTURE)
-    qtbot.mouseClick(bar.actual_button, LEFT)
-    assert (canvas.zoom, bar.zoom_label.text(), bar.fit_button.isChecked()) == (1, "100 %", False)
-    modes = heard(bar.compare_changed)
-    qtbot.mouseClick(bar.side_button, LEFT)
-    canvas.set_compare("result")
-    assert (modes, bar.side_button.isChecked()) == ([("side_by_side",)], False)
-    qtbot.mousePress(bar.original_button, LEFT)
-    assert canvas.peeking
-    qtbot.mouseRelease(bar.original_button, LEFT)
-    assert not canvas.peeking
-
-
-# History, messages, drops, status
+# History, messages, drops
 
 
 def test_history_marks_the_current_step_and_jumps(qtbot, shown) -> None:
@@ -720,12 +702,13 @@ def test_the_drop_overlay_covers_its_parent(shown) -> None:
     assert overlay.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
 
-def test_the_badge_does_not_jump(qtbot) -> None:
-    badge = StatusBadge()
-    qtbot.addWidget(badge)
-    badge.show_status("CPU · 119 ms", busy=True)
-    wide = badge.sizeHint()
-    badge.show_status("CPU · 9 ms")
-    badge.grab()
-    assert badge.sizeHint() == wide
-    assert badge.text() == "CPU · 9 ms"
+def test_good_news_goes_away_by_itself_unless_it_is_being_read(shown) -> None:
+    window = QWidget()
+    shown(window)
+    bar = MessageBar(window)
+    bar.show_message("Saved anna.png.", "/tmp/anna.png")
+    assert bar._clock.isActive()
+    bar.details_button.click()
+    assert not bar._clock.isActive()
+    bar.show_message("The disk is full.", level="error")
+    assert not bar._clock.isActive()
