@@ -166,8 +166,8 @@ QMainWindow::separator:hover {{ background: {c.accent}; }}
 QDockWidget {{ font-weight: 600; titlebar-close-icon: url("{icons}/close-{tone}.svg");
     titlebar-normal-icon: url("{icons}/float-{tone}.svg"); }}
 QDockWidget::title {{ padding: 8px 8px; background: {c.window}; }}
-QMenuBar {{ background: {c.window}; border-bottom: 1px solid {c.hairline}; padding: 2px 8px; }}
-QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
+QMenuBar {{ background: {c.window}; border-bottom: 1px solid {c.hairline}; padding: 0 8px; }}
+QMenuBar::item {{ padding: 8px 8px; border-radius: 4px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c.raised}; }}
 QMenu {{ background: {c.base}; border: 1px solid {c.hairline}; padding: 4px; }}
 QMenu::item {{ padding: 5px 24px 5px 28px; border-radius: 4px; }}

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
+    QFocusEvent,
     QFontMetricsF,
     QImage,
     QKeyEvent,
@@ -88,6 +89,7 @@ class Canvas(QWidget):
         self._fit, self._zoom, self._offset = True, 1.0, QPointF(0, 0)  # offset: of the centre, in view pixels
         self._pressed_at: QPointF | None = None
         self._drag_out_armed, self._panning = False, False
+        self._ringed = False  # a ring shows where the keyboard has got to, not what was clicked
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -277,7 +279,7 @@ class Canvas(QWidget):
             self._paint_handle(painter)
         if self._message:
             self._paint_message(painter)
-        if self.hasFocus():
+        if self._ringed:
             painter.setPen(QPen(QColor(colors.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
@@ -384,7 +386,12 @@ class Canvas(QWidget):
         else:
             super().keyReleaseEvent(event)
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._ringed = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._ringed = False
         self.set_peek(False)  # the release of the key would go elsewhere
         self.update()
 

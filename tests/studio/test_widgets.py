@@ -324,6 +324,16 @@ def test_a_burst_of_the_wheel_is_one_gesture(qtbot, slider: ShareSlider) -> None
     assert edits[-1] == (pytest.approx(0.655), True)
 
 
+def test_an_undo_ends_a_gesture_that_was_still_open(qtbot, slider: ShareSlider) -> None:
+    slider.groove.setFocus()
+    wheel(slider.groove)
+    edits = heard(slider.edited)
+    slider.set_share(0.5)  # what an undo shows
+    assert not slider.groove._settling.isActive()
+    slider.groove.clearFocus()
+    assert edits == []
+
+
 def test_a_typed_share_is_one_finished_edit(qtbot, slider: ShareSlider) -> None:
     edits = heard(slider.edited)
     slider.box.setFocus()
