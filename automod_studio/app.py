@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import shiboken6
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from automod_core.paths import APP_NAME, state_dir
+from automod_studio.gui_garbage import GuiGarbage
 from automod_studio.icons import app_icon
 from automod_studio.settings import DEVICES, Settings
 from automod_studio.studio import Studio
@@ -58,11 +60,12 @@ def run(arguments: Sequence[str], started_s: float | None = None) -> int:
     if options.device:
         settings.device = options.device
     window = MainWindow(studio, settings)
-    boundary = CrashBoundary()
+    garbage, boundary = GuiGarbage(), CrashBoundary()
     boundary.crashed.connect(lambda what, details: studio.message.emit(what, details, "error"))
     boundary.install()
     window.first_painted.connect(service.start)
     window.first_painted.connect(lambda: studio.start(options.paths))
+    studio.ready.connect(garbage.freeze)
     if options.startup_times:
         print_times(window, studio, started_s)
     window.show()
@@ -71,6 +74,8 @@ def run(arguments: Sequence[str], started_s: float | None = None) -> int:
     finally:
         service.stop()
         boundary.remove()
+        shiboken6.delete(window)  # before what it shows goes away
+        garbage.stop()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

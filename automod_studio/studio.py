@@ -80,6 +80,7 @@ class Studio(QObject):
         self.device = ""  # short name of what renders
         self.shown: tuple[Document, np.ndarray] | None = None  # the last picture, and what it is the picture of
         self.saved_path: Path | None = None
+        self.sample_paths = sample_paths()
         self._service = service
         self._rendering: Document | None = None
         self._pending: dict[int, list[str]] = {}  # photo request -> names that are still being read
@@ -124,7 +125,7 @@ class Studio(QObject):
         if photos:
             self.add_photos([PhotoItem(path=str(p)) for p in photos])
         else:
-            samples = sample_paths()[:_STARTER_PHOTOS]
+            samples = self.sample_paths[:_STARTER_PHOTOS]
             if samples:
                 self._waiting.append(_PhotoRequest([PhotoItem(path=str(p)) for p in samples], starter=True))
         self.load_model(path)

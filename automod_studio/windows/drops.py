@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QImageWriter
 
 from automod_studio.workers.requests import PhotoItem
 
@@ -98,7 +98,9 @@ def _as_png(image: QImage) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, b"PNG", 100)  # 100 is least compression: this is on the GUI thread
+    writer = QImageWriter(buffer, QByteArray(b"png"))
+    writer.setCompression(10)  # little: this is on the GUI thread
+    writer.write(image)
     return bytes(data.data())
 
 

@@ -31,7 +31,7 @@ from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
-from automod_studio.studio import Studio, last_mix_path, sample_paths
+from automod_studio.studio import Studio, last_mix_path
 from automod_studio.widgets.canvas import Canvas
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.hairline import Hairline
@@ -161,11 +161,11 @@ class MainWindow(QMainWindow):
         studio.model_changed.connect(self._show_model)
         studio.busy.connect(self._show_busy)
         studio.message.connect(self.messages.show_message)
-        studio.saved.connect(lambda _path: self._show_title())
+        studio.saved.connect(self._show_title)
         studio.ready.connect(self._offer_samples)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
-        session.stack.cleanChanged.connect(lambda _clean: self._show_title())
+        session.stack.cleanChanged.connect(self._show_title)
         tray, mixer, canvas = self.tray, self.mixer, self.canvas
         tray.add_clicked.connect(self.choose_files)
         tray.sample_clicked.connect(lambda path: studio.add_photos([PhotoItem(path=path)], open_recipe=False))
@@ -248,7 +248,7 @@ class MainWindow(QMainWindow):
 
     def _offer_samples(self) -> None:
         samples = []
-        for path in sample_paths():
+        for path in self.studio.sample_paths:
             with Image.open(path) as image:
                 samples.append((str(path), np.array(image.convert("RGB"))))
         self.tray.show_samples(samples)

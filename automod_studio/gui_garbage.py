@@ -1,0 +1,42 @@
+"""Python's cyclic garbage collection, on the GUI thread only.
+
+Python collects on whichever thread allocates when a threshold is passed. On the worker thread that would destroy
+widgets and timers that belong to the GUI thread, which Qt answers with warnings or a crash.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from PySide6.QtCore import QObject, QTimer
+
+_INTERVAL_MS = 1000
+
+
+class GuiGarbage(QObject):
+    """Switches automatic collection off and collects by a timer instead, for as long as it lives."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._collect)
+        self._clock.start(_INTERVAL_MS)
+
+    def freeze(self) -> None:
+        """Spare what is loaded by now from later collections: with torch there, they take long otherwise."""
+        gc.collect()
+        gc.freeze()
+
+    def stop(self) -> None:
+        """Leave collection to Python again."""
+        self._clock.stop()
+        gc.unfreeze()
+        gc.enable()
+
+    def _collect(self) -> None:
+        """Collect the generations that are due, as Python itself would."""
+        counts, thresholds = gc.get_count(), gc.get_threshold()
+        due = [g for g in range(3) if thresholds[g] and counts[g] > thresholds[g]]
+        if due:
+            gc.collect(max(due))
