@@ -170,8 +170,8 @@ QMenuBar {{ background: {c.window}; border-bottom: 1px solid {c.hairline}; paddi
 QMenuBar::item {{ padding: 8px 8px; border-radius: 4px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c.raised}; }}
 QMenu {{ background: {c.base}; border: 1px solid {c.hairline}; padding: 4px; }}
-QMenu::item {{ padding: 5px 24px 5px 28px; border-radius: 4px; }}
-QMenu::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
+QMenu::item {{ padding: 5px 24px 5px 8px; border-radius: 4px; }}
+QMenu::item:selected {{ background: {c.raised}; }}
 QMenu::item:disabled {{ color: {c.faint}; background: transparent; }}
 QMenu::separator {{ height: 1px; background: {c.hairline}; margin: 4px 8px; }}
 QMenu::icon {{ padding-left: 8px; }}
@@ -211,12 +211,25 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {{ background: {c
     border: 1px solid {c.hairline}; border-radius: 4px; padding: 2px 4px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
-QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 4px; }}
+QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 5px; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {{
     border-color: {c.accent}; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {c.faint}; background: {c.window}; }}
 QListView, QTreeView, QTableView {{ background: {c.base}; border: 1px solid {c.hairline}; border-radius: 4px;
     outline: none; }}
+QListView::item:selected, QTreeView::item:selected, QTableView::item:selected {{ background: {c.accent};
+    color: {c.on_accent}; }}
+QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px; background: {c.base};
+    border: 1px solid {c.faint}; }}
+QCheckBox::indicator {{ border-radius: 3px; }}
+QRadioButton::indicator {{ border-radius: 8px; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus, QRadioButton::indicator:hover, QRadioButton::indicator:focus {{
+    border-color: {c.accent}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
+    image: url("{icons}/check-{tone}.svg"); }}
+QRadioButton::indicator:checked {{ border: 5px solid {c.accent}; width: 6px; height: 6px; background: {c.on_accent}; }}
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ border-color: {c.hairline}; }}
+QTabWidget::pane {{ border: none; border-top: 1px solid {c.hairline}; }}
 QScrollArea {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
