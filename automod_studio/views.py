@@ -39,6 +39,7 @@ class BlockView:
     block: int
     pixels: str  # "16 px"
     shares: tuple[float, ...]  # one per source, sum 1
+    changed: bool = True  # reset is enabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,10 @@ def _range_view(document: Document, model: ModelRef, name: str) -> RangeView:
         mixed=bool(np.ptp(shares, axis=0).max(initial=0.0) > 1e-6),
         changed=not np.allclose(shares, default, atol=1e-6),
         blocks=tuple(
-            BlockView(block, pixels_text(block, block), tuple(float(s) for s in row))
-            for block, row in zip(blocks, shares, strict=True)
+            BlockView(
+                block, pixels_text(block, block), tuple(float(s) for s in row), not np.allclose(row, plain, atol=1e-6)
+            )
+            for block, row, plain in zip(blocks, shares, default, strict=True)
         ),
     )
 

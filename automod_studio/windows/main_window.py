@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -49,7 +49,8 @@ from automod_studio.windows.undo_keys import UndoKeys
 from automod_studio.workers.requests import PhotoItem, Rendered
 
 _LAYOUT_VERSION = 1  # grows when docks come or go, so that an old layout is not forced on them
-_FIRST_SIZE = (1280, 800)
+_FIRST_SIZE = (1440, 900)
+_FRAME = (8, 40)  # what a window manager may add
 _DOCK_WIDTHS = (288, 320)
 
 
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
         self._restore_layout()
         self._show_everything()
         self.canvas.show_message("Loading the model…")
+        self.setFocus()  # no button is marked before the person does anything
 
     # ---- assembly ----
 
@@ -150,7 +152,8 @@ class MainWindow(QMainWindow):
         self.menuBar().setCornerWidget(self.status)
         self.status.model_button.setMenu(self._model_menu)
         self.setMinimumSize(800, 560)
-        self.resize(*_FIRST_SIZE)
+        room = self.screen().availableSize() - QSize(*_FRAME)
+        self.resize(QSize(*_FIRST_SIZE).boundedTo(room))
         self._size_docks()
 
     def _connect(self) -> None:
@@ -235,6 +238,7 @@ class MainWindow(QMainWindow):
     def _show_model(self) -> None:
         model = self.studio.document.model
         self.status.show_model(model.name if model else "", model.resolution if model else 0)
+        self.menuBar().setCornerWidget(self.status)  # a menu bar gives its corner new room only when it is set
         if self.studio.device:
             self.status.show_device(self.studio.device)
 

@@ -23,7 +23,7 @@ class StatusCorner(QWidget):
         self.model_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.speed = hint_label("")
         self.speed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.speed.setMinimumWidth(96)
+        self.speed.setMinimumWidth(self.speed.fontMetrics().horizontalAdvance("Loading the model…"))
         self.speed.setAccessibleName("Device and time of the last picture")
         self._device = ""
         row = QHBoxLayout(self)
