@@ -82,7 +82,8 @@ class Studio(QObject):
         self.saved_path: Path | None = None
         self.sample_paths = sample_paths()
         self._service = service
-        self._rendering: Document | None = None
+        self._rendering: dict[int, Document] = {}  # render request -> what it is the picture of
+        self._sources_shown: tuple[Source, ...] = ()
         self._pending: dict[int, list[str]] = {}  # photo request -> names that are still being read
         self._photo_requests: dict[int, _PhotoRequest] = {}
         self._waiting: list[_PhotoRequest] = []  # until there is a model
@@ -296,7 +297,9 @@ class Studio(QObject):
     # ---- rendering ----
 
     def _document_changed(self) -> None:
-        self.sources_changed.emit()
+        if self.document.sources is not self._sources_shown:  # a slider leaves the cards alone
+            self._sources_shown = self.document.sources
+            self.sources_changed.emit()
         self._render()
 
     def _render(self) -> None:
@@ -305,18 +308,21 @@ class Studio(QObject):
             return
         if not document.sources:
             self._service.forget_render()
+            self._rendering.clear()
             self.shown = None
             self.nothing_to_show.emit("Drop photos here, or click a sample on the left.")
             return
-        self._rendering = document
-        self._service.render(Render(self._service.next_id(), document.model, document.weights, document.codes))
+        number = self._service.next_id()
+        self._rendering[number] = document
+        self._service.render(Render(number, document.model, document.weights, document.codes))
 
     def _rendered(self, reply: Rendered) -> None:
+        document = self._rendering[reply.id]
+        self._rendering = {number: d for number, d in self._rendering.items() if number > reply.id}
         if reply.image is None:
             self._report(reply.trouble)
             return
-        assert self._rendering is not None
-        self.shown = (self._rendering, reply.image)
+        self.shown = (document, reply.image)
         self.device = reply.device
         self.picture_shown.emit(reply)
         if reply.notice:

@@ -21,14 +21,14 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QDialog, QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from automod_core.errors import UserError
 from automod_core.paths import state_dir
-from automod_core.photos import SUFFIXES
 from automod_studio import views
 from automod_studio.actions import State
 from automod_studio.document import edits
+from automod_studio.document.model import Source
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio, last_mix_path
@@ -39,7 +39,7 @@ from automod_studio.widgets.history import HistoryPanel
 from automod_studio.widgets.message_bar import MessageBar
 from automod_studio.widgets.mixer import MixerPanel
 from automod_studio.widgets.source_tray import SourceTray
-from automod_studio.windows import drops, help, menus, save
+from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
 from automod_studio.windows.import_dialog import ImportDialog
 from automod_studio.windows.published_dialog import PublishedDialog
@@ -68,6 +68,8 @@ class MainWindow(QMainWindow):
         self.studio, self.settings = studio, settings
         self._painted = False
         self._selected: int | None = None  # id of the source whose card was selected last
+        self._compared: Source | None = None  # the photo that the canvas compares with
+        self._has_last_mix = last_mix_path().is_file() or last_mix_path(previous=True).is_file()
         self._drag_out = save.DragOut()
         self.canvas, self.tray, self.mixer = Canvas(), SourceTray(), MixerPanel()
         self.history, self.messages = HistoryPanel(), MessageBar()
@@ -165,7 +167,7 @@ class MainWindow(QMainWindow):
         studio.busy.connect(self._show_busy)
         studio.message.connect(self.messages.show_message)
         studio.saved.connect(self._show_title)
-        studio.ready.connect(self._offer_samples)
+        self.first_painted.connect(self._offer_samples)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
         session.stack.cleanChanged.connect(self._show_title)
@@ -211,6 +213,9 @@ class MainWindow(QMainWindow):
         """The photo to compare with: the selected one, or the first."""
         sources = self.studio.document.sources
         source = next((s for s in sources if s.id == self._selected), sources[0] if sources else None)
+        if source is self._compared:
+            return
+        self._compared = source
         self.canvas.set_original(source.crop if source else None)
         self.canvas.set_reconstruction(source.reconstruction if source else None)
 
@@ -237,8 +242,8 @@ class MainWindow(QMainWindow):
 
     def _show_model(self) -> None:
         model = self.studio.document.model
-        self.status.show_model(model.name if model else "", model.resolution if model else 0)
-        self.menuBar().setCornerWidget(self.status)  # a menu bar gives its corner new room only when it is set
+        if self.status.show_model(model.name if model else "", model.resolution if model else 0):
+            self.menuBar().setCornerWidget(self.status)  # a menu bar gives its corner new room only when it is set
         if self.studio.device:
             self.status.show_device(self.studio.device)
 
@@ -268,7 +273,7 @@ class MainWindow(QMainWindow):
             can_undo=stack.canUndo() or self.studio.session.in_drag,
             can_redo=stack.canRedo(),
             is_mixed=has_model and not edits.is_default(document),
-            has_last_mix=last_mix_path(previous=True).is_file(),
+            has_last_mix=self._has_last_mix,
         )
         menus.enable(self.actions_by_id, state)
 
@@ -322,21 +327,13 @@ class MainWindow(QMainWindow):
 
     def choose_files(self) -> None:
         """Ask for photos, saved mixes or models."""
-        pictures = " ".join(f"*{s}" for s in sorted(SUFFIXES))
-        filters = f"Photos, saved mixes and models ({pictures} *.safetensors *.pth);;All files (*)"
-        names, _ = QFileDialog.getOpenFileNames(self, "Open", str(self.settings.last_folder("photos")), filters)
-        if names:
-            self.settings.set_last_folder("photos", Path(names[0]).parent)
-            self.take(drops.sorted_paths([Path(n) for n in names]))
+        self.take(drops.sorted_paths(ask_files.ask_for_files(self, self.settings)))
 
     def choose_replacement(self, source_id: int) -> None:
         """Ask for the photo that takes the place of one."""
-        filters = f"Photos ({' '.join(f'*{s}' for s in sorted(SUFFIXES))});;All files (*)"
-        folder = str(self.settings.last_folder("photos"))
-        name, _ = QFileDialog.getOpenFileName(self, "Replace photo", folder, filters)
-        if name:
-            self.settings.set_last_folder("photos", Path(name).parent)
-            self.studio.replace_photo(source_id, PhotoItem(path=name))
+        path = ask_files.ask_for_photo(self, self.settings)
+        if path is not None:
+            self.studio.replace_photo(source_id, PhotoItem(path=str(path)))
 
     def take(self, dropped: drops.Dropped) -> None:
         """Do with files or pictures what they are for."""
@@ -396,11 +393,9 @@ class MainWindow(QMainWindow):
 
     def choose_model(self) -> None:
         """Ask for a model file and use it."""
-        folder = str(self.settings.last_folder("models"))
-        name, _ = QFileDialog.getOpenFileName(self, "Open a model", folder, "Models (*.safetensors);;All files (*)")
-        if name:
-            self.settings.set_last_folder("models", Path(name).parent)
-            self.studio.load_model(Path(name))
+        path = ask_files.ask_for_model(self, self.settings)
+        if path is not None:
+            self.studio.load_model(path)
 
     def import_model(self, source: Path | None = None) -> None:
         """Show the dialog that converts a checkpoint."""

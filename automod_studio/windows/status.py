@@ -33,12 +33,15 @@ class StatusCorner(QWidget):
         row.addWidget(self.speed)
         self.show_model("", 0)
 
-    def show_model(self, name: str, resolution: int) -> None:
-        """Name the model in use; "" while there is none."""
+    def show_model(self, name: str, resolution: int) -> bool:
+        """Name the model in use, "" while there is none, and tell whether that is news."""
         text = f"{name} · {resolution} px" if name else "No model"
+        if text == self.model_button.text():
+            return False
         self.model_button.setText(text)
         self.model_button.setToolTip(f"Model: {text}. Click to choose another")
         self.model_button.setAccessibleName(f"Model: {text}")
+        return True
 
     def show_device(self, device: str) -> None:
         """Name the device before anything was rendered on it."""

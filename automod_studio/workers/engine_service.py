@@ -46,7 +46,7 @@ class EngineService(QObject):
     """One long-lived worker thread. Its methods are for the GUI thread only.
 
     Signals:
-        rendered: Rendered, only ever the answer to the newest render.
+        rendered: Rendered, never an older one than was shown, nor one for which a newer has come already.
         model_loaded: ModelLoaded.
         photos_found: PhotosFound.
         photos_loaded: PhotosLoaded, one for every small batch.
@@ -77,7 +77,8 @@ class EngineService(QObject):
         self._make_engine, self._threaded = make_engine, threaded
         self._engine: EngineLike | None = None  # touched by the worker thread only
         self._ids = itertools.count(1)
-        self._newest_render = 0
+        self._newest_arrived = 0  # id of the last picture that was finished; written by the worker
+        self._forgotten = 0  # pictures up to this id are not to be shown
         self._thread: threading.Thread | None = None
         self._signals = {
             ModelLoaded: self.model_loaded,
@@ -107,17 +108,24 @@ class EngineService(QObject):
         return next(self._ids)
 
     def render(self, request: Render) -> None:
-        """Ask for a picture. Whatever was asked for before and is not shown yet never will be."""
-        self._newest_render = request.id
-        self.queue.put_render(lambda: self._arrived.emit(self._get_engine().render(request)))
+        """Ask for a picture. A request that still waits is dropped for it; a picture in the making is shown yet.
+
+        So a drag that is faster than the engine is followed all the same, one picture behind.
+        """
+        self.queue.put_render(lambda: self._render(request))
 
     def forget_render(self) -> None:
-        """Show no picture that is still on its way."""
-        self._newest_render = self.next_id()
+        """Show no picture that was asked for until now."""
+        self._forgotten = self.next_id()
 
     def submit(self, request: Request) -> None:
         """Ask for anything else; answered in order, with renders passing in between."""
         self.queue.put_job(self._job(request))
+
+    def _render(self, request: Render) -> None:
+        reply = self._get_engine().render(request)
+        self._newest_arrived = reply.id
+        self._arrived.emit(reply)
 
     def _job(self, request: Request) -> Iterator[None]:
         for reply in self._get_engine().answer(request):
@@ -132,7 +140,7 @@ class EngineService(QObject):
 
     def _deliver(self, reply: object) -> None:
         if isinstance(reply, Rendered):
-            if reply.id == self._newest_render:
+            if reply.id == self._newest_arrived and reply.id > self._forgotten:
                 self.rendered.emit(reply)
         else:
             self._signals[type(reply)].emit(reply)

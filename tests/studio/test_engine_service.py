@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QCoreApplication
 
 from automod_studio.document.model import ModelRef
 from automod_studio.workers.engine_service import EngineService
@@ -42,17 +43,29 @@ def by_hand(qtbot) -> tuple[EngineService, FakeEngine]:
     return EngineService(lambda: engine, threaded=False), engine
 
 
-def test_only_the_newest_render_is_shown(qtbot, by_hand) -> None:
+def test_of_two_finished_pictures_only_the_newer_is_shown(qtbot, by_hand) -> None:
     service, _engine = by_hand
     shown: list[int] = []
     service.rendered.connect(lambda reply: shown.append(reply.id))
     first, second = service.next_id(), service.next_id()
     service.render(make_render(first))
-    service.queue.run_step()  # the first reply waits in the event queue ...
-    service.render(make_render(second))  # ... when the second request overtakes it
+    service.queue.run_step()  # the first picture waits in the event queue ...
+    service.render(make_render(second))  # ... when the second overtakes it
     service.queue.run_step()
     qtbot.waitUntil(lambda: bool(shown))
     assert shown == [second]
+
+
+def test_a_drag_faster_than_the_engine_is_followed(qtbot, by_hand) -> None:
+    service, _engine = by_hand
+    shown: list[int] = []
+    service.rendered.connect(lambda reply: shown.append(reply.id))
+    for _ in range(3):
+        service.render(make_render(service.next_id()))
+        service.queue.run_step()
+        service.render(make_render(service.next_id()))  # a newer request waits before the picture is delivered
+        QCoreApplication.processEvents()
+    assert shown == [1, 3, 5]
 
 
 def test_nothing_queues_up_while_dragging(by_hand) -> None:
