@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 _STARTER_PHOTOS = 2
 #: Cards shown for photos that are still being read; a folder may hold thousands.
 _MAX_PENDING_CARDS = 12
+#: A mix of more photos than this has no sense, and its sliders no place.
+MAX_PHOTOS = 100
 #: A crash loses at most this much work.
 _AUTOSAVE_AFTER_MS = 3000
 
@@ -60,7 +62,7 @@ class Studio(QObject):
         model_changed: another model, or another device.
         busy: str, what is going on that one waits for; "" when it is over.
         message: str sentence, str details, str level ("info", "warning" or "error").
-        saved: Path of a picture that the person saved.
+        saved: Path of a picture that the person saved, or opened again.
         ready: the first model is loaded.
     """
 
@@ -218,6 +220,20 @@ class Studio(QObject):
         self._photo_requests[number] = request
         self._service.submit(LoadPhotos(number, tuple(request.items), model, request.open_recipe, known))
 
+    @property
+    def reading(self) -> bool:
+        """Whether photos are being read."""
+        return bool(self._pending)
+
+    def stop_reading(self) -> None:
+        """Leave out the photos that are not read yet."""
+        for number in list(self._pending):
+            self._service.cancel(number)
+            left = len(self._pending.pop(number))
+            request = self._photo_requests.pop(number)
+            self.message.emit(f"Stopped: {_photos(len(request.added))} added, {left} left out.", "", "info")
+        self.sources_changed.emit()
+
     def _photos_found(self, reply: PhotosFound) -> None:
         request = self._photo_requests[reply.id]
         if not request.starter and request.replaces is None:
@@ -235,11 +251,13 @@ class Studio(QObject):
             self.message.emit(reply.notice, "", "warning")
         self._take_in(reply.id, request, reply.sources)
         if reply.total > _MAX_PENDING_CARDS and not reply.last:
-            self.message.emit(f"Reading photos: {reply.done} of {reply.total}…", "", "info")
+            self.message.emit(f"Reading photos: {reply.done} of {reply.total}… (Esc stops)", "", "info")
         self.sources_changed.emit()
         if reply.last:
             del self._photo_requests[reply.id]
             self._report_photos(request)
+        elif len(self.document.sources) >= MAX_PHOTOS:
+            self.stop_reading()
 
     def _take_in(self, number: int, request: _PhotoRequest, sources: tuple[Source, ...]) -> None:
         """Let read photos become part of the document."""
@@ -292,7 +310,14 @@ class Studio(QObject):
         self.session.edit(f"Open {Path(reply.path).name}", lambda _before: document)
         if model_before is None or document.model is None or model_before.hash != document.model.hash:
             self.model_changed.emit()
-        self.message.emit(f"Opened the mix in {Path(reply.path).name}; Undo brings back the one before.", "", "info")
+        path = Path(reply.path)
+        if path.parent == state_dir():  # kept by the program itself: not a place to save to
+            self.message.emit("Opened the last mix; Undo brings back the one before.", "", "info")
+            return
+        self.saved_path = path
+        self.session.stack.setClean()
+        self.saved.emit(path)
+        self.message.emit(f"Opened the mix in {path.name}; Undo brings back the one before.", "", "info")
 
     # ---- rendering ----
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QDesktopServices,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -24,7 +23,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from automod_core.errors import UserError
-from automod_core.paths import state_dir
 from automod_studio import views
 from automod_studio.actions import State
 from automod_studio.document import edits
@@ -118,7 +116,7 @@ class MainWindow(QMainWindow):
             "import_model": self.import_model,
             "get_models": self.get_models,
             "shortcuts": lambda: help.shortcuts_dialog(self).show(),
-            "log": open_log_folder,
+            "log": help.open_log_folder,
             "about": lambda: help.about_dialog(self).show(),
         }
 
@@ -216,7 +214,7 @@ class MainWindow(QMainWindow):
         if source is self._compared:
             return
         self._compared = source
-        self.canvas.set_original(source.crop if source else None)
+        self.canvas.set_original(source.crop if source and source.photo is not None else None)
         self.canvas.set_reconstruction(source.reconstruction if source else None)
 
     def _show_history(self) -> None:
@@ -462,6 +460,8 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in _PEEK_KEYS and not event.isAutoRepeat():
             self.canvas.set_peek(True)
+        elif event.key() == Qt.Key.Key_Escape and self.studio.reading:
+            self.studio.stop_reading()
         elif event.key() == Qt.Key.Key_Escape:
             self.messages.clear()
         else:
@@ -494,9 +494,3 @@ _PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
 def _show(dialog: QDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()
-
-
-def open_log_folder() -> None:
-    """Show the folder of the log in the file manager."""
-    state_dir().mkdir(parents=True, exist_ok=True)
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(state_dir())))

@@ -46,7 +46,7 @@ T = TypeVar("T")
 _KEPT_MODELS = 2
 #: Longest side of the copy that is kept of each photo, pixels.
 _KEPT_PHOTO_SIDE = 1024
-#: Pictures of 64 pixels that are encoded at a time; fewer of larger ones. A render waits for at most one batch.
+#: Pictures of up to 64 pixels that are encoded at a time; fewer of larger ones. A render waits for at most one batch.
 _BATCH = 8
 
 OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor draws now: slower, but everything works."
@@ -194,7 +194,7 @@ class Engine:
                 yield opened
                 return
         yield PhotosFound(request.id, tuple(item.name for item in items))
-        size = max(1, _BATCH * 64**2 // request.model.resolution**2)
+        size = max(1, min(_BATCH, _BATCH * 64**2 // request.model.resolution**2))
         done = 0
         if not items:
             yield PhotosLoaded(request.id, last=True)

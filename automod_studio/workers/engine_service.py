@@ -79,6 +79,7 @@ class EngineService(QObject):
         self._ids = itertools.count(1)
         self._newest_arrived = 0  # id of the last picture that was finished; written by the worker
         self._forgotten = 0  # pictures up to this id are not to be shown
+        self._cancelled: set[int] = set()  # ids of requests that are to end early
         self._thread: threading.Thread | None = None
         self._signals = {
             ModelLoaded: self.model_loaded,
@@ -122,13 +123,21 @@ class EngineService(QObject):
         """Ask for anything else; answered in order, with renders passing in between."""
         self.queue.put_job(self._job(request))
 
+    def cancel(self, request_id: int) -> None:
+        """Let a submitted request end after the step it is in; no reply of it comes from now on."""
+        self._cancelled.add(request_id)
+
     def _render(self, request: Render) -> None:
         reply = self._get_engine().render(request)
         self._newest_arrived = reply.id
         self._arrived.emit(reply)
 
     def _job(self, request: Request) -> Iterator[None]:
+        if request.id in self._cancelled:
+            return
         for reply in self._get_engine().answer(request):
+            if request.id in self._cancelled:
+                return
             if reply is not None:
                 self._arrived.emit(reply)
             yield
@@ -142,5 +151,5 @@ class EngineService(QObject):
         if isinstance(reply, Rendered):
             if reply.id == self._newest_arrived and reply.id > self._forgotten:
                 self.rendered.emit(reply)
-        else:
+        elif getattr(reply, "id", 0) not in self._cancelled:
             self._signals[type(reply)].emit(reply)

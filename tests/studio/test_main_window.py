@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from automod_studio import studio as studio_module
 from automod_studio.app import CrashBoundary
 from automod_studio.studio import last_mix_path
 from automod_studio.windows import drops
@@ -98,6 +99,27 @@ def test_of_a_hundred_dropped_files_seventy_load_and_thirty_are_listed(qtbot, wi
     assert window.studio.session.history().entries == ("Start", "Add 70 photos")
 
 
+def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path) -> None:
+    folder = make_mixed_folder(tmp_path / "many", good=90, bad=0)
+    drop(window, mime_of(folder))
+    qtbot.waitUntil(lambda: window.studio.reading and not window.studio.document.starter)
+    qtbot.keyPress(window, Qt.Key.Key_Escape)
+    assert not window.studio.reading
+    assert said(window).startswith("Stopped: ")
+    count = len(names(window))
+    assert 0 < count < 90
+    window.mixer.share_edited.emit("coarse", 1, 0.8, True)
+    settle(qtbot, window)
+    assert len(names(window)) == count
+
+
+def test_there_is_a_limit_to_the_photos(qtbot, window, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(studio_module, "MAX_PHOTOS", 10)
+    drop(window, mime_of(make_mixed_folder(tmp_path / "many", good=40, bad=0)))
+    qtbot.waitUntil(lambda: said(window).startswith("Stopped: "))
+    assert 10 <= len(names(window)) < 40
+
+
 def test_a_file_that_is_no_picture_is_one_sentence(qtbot, window, tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     drop(window, mime_of(tmp_path / "notes.txt"))
@@ -150,6 +172,7 @@ def test_saved_pictures_open_again_without_the_photos(qtbot, window, photos, tmp
     np.testing.assert_allclose(window.studio.document.weights, weights)
     np.testing.assert_array_equal(settle(qtbot, window), picture)
     assert names(window) == ["anna.png", "ben.png", "cleo.png"]
+    assert not window.isWindowModified()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: pytest.fail("asked again"))
     with qtbot.waitSignal(window.studio.saved):
         window.actions_by_id["save"].trigger()
