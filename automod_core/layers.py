@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 LEAK = 0.2  # slope of every LeakyReLU in the published models
-_VARIANCE_FLOOR = 1e-16  # only keeps a perfectly constant map from becoming 0 / 0
+_VARIANCE_FLOOR = 1e-14  # only keeps a perfectly constant map from becoming 0 / 0
 
 
 class EqualisedWeight(nn.Module):
@@ -33,6 +33,9 @@ class EqualisedWeight(nn.Module):
 def adain(x: Tensor, style: Tensor) -> Tensor:
     """Normalise each feature map, then give it a new standard deviation and mean.
 
+    The batch-norm kernel does it in one pass, with every map of every picture as a channel of its own: it is several
+    times faster than the same sums written out. It divides by the biased std, which a factor puts right.
+
     Args:
         x: feature maps (B, C, H, W) with H * W > 1.
         style: (B, 2 C): the new standard deviations s, then the new means m.
@@ -42,19 +45,22 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
 
     Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
     """
-    scale, shift = style[:, :, None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
-    statistics_of = x if x.dtype in (torch.float32, torch.float64) else x.float()
-    variance, mean = torch.var_mean(statistics_of, dim=(2, 3), keepdim=True)
-    factor = scale * variance.clamp_min(_VARIANCE_FLOOR).rsqrt()
-    return torch.addcmul(shift.to(x.dtype), x - mean.to(x.dtype), factor.to(x.dtype))
+    b, c, h, w = x.shape
+    scale, shift = style.chunk(2, dim=1)  # (B, C) each
+    scale = scale * ((h * w - 1) / (h * w)) ** 0.5
+    maps = x.reshape(1, b * c, h, w)
+    maps = F.batch_norm(maps, None, None, scale.flatten(), shift.flatten(), training=True, eps=_VARIANCE_FLOOR)
+    return maps.view(b, c, h, w).contiguous(memory_format=torch.channels_last)
 
 
 def blur(x: Tensor) -> Tensor:
     """Smooth with [1 2 1] x [1 2 1] / 16 and zero padding 1; (B, C, H, W) -> the same shape.
 
-    The kernel is a 2x2 box applied twice. Source: StyleGAN, arXiv:1812.04948, App. C.
+    Source: StyleGAN, arXiv:1812.04948, App. C.
     """
-    return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+    row = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
+    kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
 def add_noise(x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -12,7 +12,7 @@ def code_kl(z: Tensor) -> Tensor:
         z: codes (B, n), B >= 2. Codes of norm 1 never reach 0; the gradient still spreads them evenly.
 
     Returns:
-        Scalar, nats per dimension: mean over dimensions of (var + mean^2) / 2 - log(var) / 2 - 1/2, population variance.
+        Scalar, nats per dimension: the mean over dimensions of (var + mean^2 - log(var) - 1) / 2, population variance.
 
     Raises:
         ValueError: z is not a batch of at least two codes.

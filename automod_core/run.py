@@ -1,0 +1,136 @@
+"""A run on disk: start, go on, stop and save. A run folder holds config.json, log.jsonl and checkpoint.pt."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from automod_core.errors import UserError
+from automod_core.files import write_atomically
+from automod_core.model_file import ModelCard, save_model
+from automod_core.schedule import moment_at
+from automod_core.train_config import TrainConfig
+from automod_core.trainer import PictureSource, Trainer
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+_FORMAT_VERSION = 1
+_LOG_EVERY_STEPS = 50
+
+
+def start_run(config: TrainConfig, folder: Path, device: torch.device, *, about: dict[str, Any]) -> Trainer:
+    """Make a run folder for a new run.
+
+    Args:
+        config: the run's settings.
+        folder: folder to create; must not hold a run yet.
+        device: where to train.
+        about: plain JSON values kept with the run: what the data is called, and what the model card should say.
+
+    Raises:
+        UserError: the folder holds a run already, or cannot be written to.
+    """
+    if (folder / CHECKPOINT).exists():
+        raise UserError(f"{folder} holds a run already; go on with --resume, or choose another folder.")
+    trainer = Trainer(config, device)
+    values = json.dumps({"config": config.to_dict(), "about": about}, indent=2)
+    write_atomically(folder / "config.json", lambda file: file.write(values.encode()))
+    save_checkpoint(trainer, folder)
+    return trainer
+
+
+def resume_run(folder: Path, device: torch.device) -> Trainer:
+    """Load the last checkpoint of a run.
+
+    Raises:
+        UserError: there is no checkpoint, or it is damaged or newer.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"{folder} holds no run: {CHECKPOINT} is not there.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version = state["format_version"]
+        if version > _FORMAT_VERSION:
+            raise UserError(f"{path} was made by a newer version (format {version}).")
+        trainer = Trainer(TrainConfig.from_dict(state["config"]), device)
+        trainer.load_state_dict(state)
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 - torch.load raises anything on damaged files
+        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    return trainer
+
+
+def save_checkpoint(trainer: Trainer, folder: Path) -> None:
+    """Write everything that the run needs to go on, atomically."""
+    state = {"format_version": _FORMAT_VERSION, **trainer.state_dict()}
+    write_atomically(folder / CHECKPOINT, lambda file: torch.save(state, file))
+
+
+def train(
+    trainer: Trainer,
+    source: PictureSource,
+    folder: Path,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[dict[str, float]], object] = lambda values: None,
+) -> None:
+    """Train until the schedule's end or until `stop` says so; always ends on a saved checkpoint.
+
+    Args:
+        trainer: the run in memory, changed in place.
+        source: training pictures.
+        folder: the run's folder.
+        stop: asked after every step.
+        report: called every 50 steps with images_seen, images_per_s and the means of the loss terms since the last call.
+    """
+    total, saved_at = trainer.config.total_images, trainer.images_seen
+    sums: dict[str, list[torch.Tensor]] = {}
+    began, began_at = time.perf_counter(), trainer.images_seen
+    while trainer.images_seen < total and not stop():
+        for name, value in trainer.step(source).items():
+            sums.setdefault(name, []).append(value)
+        if trainer.steps % _LOG_EVERY_STEPS == 0:
+            now = moment_at(trainer.config.phases, trainer.images_seen)
+            values = {"images_seen": float(trainer.images_seen), "resolution": float(now.phase.resolution)}
+            values |= {"fade": now.fade} | {name: float(torch.stack(v).mean()) for name, v in sums.items()}
+            values["images_per_s"] = (trainer.images_seen - began_at) / (time.perf_counter() - began)
+            with (folder / LOG).open("a") as log:
+                log.write(json.dumps(values) + "\n")
+            report(values)
+            sums, began, began_at = {}, time.perf_counter(), trainer.images_seen
+        if trainer.images_seen - saved_at >= trainer.config.checkpoint_images:
+            save_checkpoint(trainer, folder)
+            saved_at = trainer.images_seen
+    save_checkpoint(trainer, folder)
+
+
+def export_run(folder: Path, target: Path, card: dict[str, Any] | None = None) -> ModelCard:
+    """Write the averaged networks of a run's last checkpoint as a model file, cut to the blocks trained so far.
+
+    Args:
+        folder: the run's folder.
+        target: the .safetensors file to write.
+        card: fields of ModelCard that replace what the run says of itself.
+
+    Raises:
+        UserError: the run or the target cannot be used.
+    """
+    trainer = resume_run(folder, torch.device("cpu"))
+    try:
+        about = json.loads((folder / "config.json").read_text())["about"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder / 'config.json'} cannot be read ({error}).") from error
+    n_blocks = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0)).phase.block + 1
+    architecture = trainer.config.model.cut_to(n_blocks)
+    state = {
+        name: tensor
+        for name, tensor in trainer.model_state().items()
+        if int(name.split(".")[2]) < n_blocks  # decoder.blocks.3.conv0.weight: part, list, number
+    }
+    fields = {"name": folder.name, "images_seen": trainer.images_seen, **about, **(card or {})}
+    return save_model(target, ModelCard(architecture=architecture, **fields), state)

@@ -1,0 +1,206 @@
+"""Training: an encoder step and a decoder step, repeated while the networks grow.
+
+The trainer alone owns modules, `backward` and optimisers. Source: Deep Automodulators, Secs. 3.1, 3.2 and Fig. 3.
+"""
+
+import copy
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from torch import Tensor
+
+from automod_core import losses
+from automod_core.latent import expand
+from automod_core.model import (
+    Decoder,
+    Encoder,
+    effective_state,
+    prepare_decoder_for_training,
+    prepare_encoder_for_training,
+)
+from automod_core.schedule import Moment, average_decay, cooldown_factor, moment_at
+from automod_core.train_config import TrainConfig
+
+
+class PictureSource(Protocol):
+    """Gives training pictures."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return pictures (count, 3, R, R), uint8, R at least the largest resolution of the run."""
+        ...
+
+
+class Trainer:
+    """A run in memory: networks, averages, optimisers, random state, images seen."""
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        torch.manual_seed(config.seed)
+        self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
+        prepare_encoder_for_training(self.encoder)
+        prepare_decoder_for_training(self.decoder)
+        for module in (self.encoder, self.decoder):
+            module.to(device, memory_format=torch.channels_last)
+        self.average_encoder, self.average_decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
+        betas = (config.beta1, config.beta2)
+        self.encoder_optimiser = torch.optim.Adam(self.encoder.parameters(), lr=1.0, betas=betas, foreach=True)
+        self.decoder_optimiser = torch.optim.Adam(self.decoder.parameters(), lr=1.0, betas=betas, foreach=True)
+        self.generator = torch.Generator().manual_seed(config.seed)  # data, codes and mixtures, drawn on the CPU
+        self.images_seen = 0
+        self.steps = 0
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the feature maps."""
+        return torch.bfloat16 if self.config.bf16 else torch.float32
+
+    def step(self, source: PictureSource) -> dict[str, Tensor]:
+        """Take one encoder step and, when it is due, one decoder step.
+
+        Returns:
+            Name -> scalar of every loss term, on the device, before weighting.
+        """
+        config, now = self.config, moment_at(self.config.phases, self.images_seen)
+        factor = cooldown_factor(self.images_seen, config.total_images, config.cooldown_images)
+        for optimiser in (self.encoder_optimiser, self.decoder_optimiser):
+            optimiser.param_groups[0]["lr"] = now.phase.lr * factor
+        x = training_pictures(source, now, config.mirror, self.generator, self.device)
+        adversarial = self.steps % config.adversarial_every == 0
+        terms, z = self._encoder_step(x, now, adversarial)
+        if adversarial:
+            terms |= self._decoder_step(z, now)
+        self._update_averages(now)
+        self.images_seen += len(x)
+        self.steps += 1
+        return terms
+
+    def _encode(self, x: Tensor, now: Moment) -> Tensor:
+        return self.encoder(x, last=now.phase.block, fade=now.fade, dtype=self.dtype)
+
+    def _decode(self, styles: Tensor, now: Moment) -> Tensor:
+        return self.decoder(styles, last=now.phase.block, fade=now.fade, dtype=self.dtype)
+
+    def _encoder_step(self, x: Tensor, now: Moment, adversarial: bool) -> tuple[dict[str, Tensor], Tensor]:
+        """Recover the pictures, spread their codes, tell samples from them. Fig. 3a."""
+        config = self.config
+        self.decoder.requires_grad_(config.decoder_learns_reconstruction)
+        z = self._encode(x, now)
+        x_rec = self._decode(expand(z, config.model.n_blocks), now)
+        terms = {"reconstruction": losses.reconstruction(x_rec, x, config.edge_weight), "kl_real": losses.code_kl(z)}
+        loss = config.reconstruction_weight * terms["reconstruction"] + config.kl_weight * terms["kl_real"]
+        if adversarial:
+            with torch.no_grad():
+                styles, _ = self._sample_styles(z.detach(), len(x), config.encoder_mixtures, now)
+                fake = self._decode(styles, now)
+            terms["kl_fake"] = losses.code_kl(self._encode(fake, now))
+            loss = loss + losses.margin_gap(
+                config.kl_weight * terms["kl_real"], config.kl_weight * terms["kl_fake"], now.phase.margin
+            )
+        self._optimise(
+            loss, [self.encoder_optimiser, *([self.decoder_optimiser] * config.decoder_learns_reconstruction)]
+        )
+        self.decoder.requires_grad_(True)
+        return {name: term.detach() for name, term in terms.items()}, z.detach()
+
+    def _decoder_step(self, z: Tensor, now: Moment) -> dict[str, Tensor]:
+        """Make samples that the encoder spreads like photos, and whose codes and scales it recovers. Fig. 3b, Eq. 6."""
+        config = self.config
+        self.encoder.requires_grad_(False)
+        styles, cut = self._sample_styles(z, len(z), config.decoder_mixtures, now)
+        mixtures = round(len(z) * config.decoder_mixtures)
+        z_again = self._encode(self._decode(styles, now), now)
+        terms = {"kl_sample": losses.code_kl(z_again)}
+        loss = config.kl_weight * terms["kl_sample"]
+        if mixtures < len(z):
+            terms["code_cosine"] = losses.cosine_distance(styles[mixtures:, 0], z_again[mixtures:])
+            loss = loss + config.cosine_weight * terms["code_cosine"]
+        if mixtures and config.layer_weight:
+            canvas = self.decoder.run(styles[:mixtures], last=cut - 1, dtype=self.dtype)
+            again = expand(z_again[:mixtures], config.model.n_blocks)
+            canvas_again = self.decoder.run(again, last=cut - 1, dtype=self.dtype)
+            terms["layer"] = losses.layer_disentanglement(canvas, canvas_again)
+            loss = loss + config.layer_weight * terms["layer"]
+        self._optimise(loss, [self.decoder_optimiser])
+        self.encoder.requires_grad_(True)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _sample_styles(self, z: Tensor, count: int, mixed: float, now: Moment) -> tuple[Tensor, int]:
+        """Styles (count, n_blocks, n), the first `mixed` share of them cut between two codes, and the cut j.
+
+        Blocks before j follow the first code, blocks from j on the second; one j ~ U{1..last block} for all.
+        """
+        n_blocks, size = self.config.model.n_blocks, self.config.model.code_size
+        mixtures = round(count * mixed)
+        drawn = F.normalize(torch.randn(count + mixtures, size, generator=self.generator), dim=1).to(self.device)
+        styles = expand(drawn[:count], n_blocks).clone()
+        cut = int(torch.randint(1, max(now.phase.block, 1) + 1, (), generator=self.generator))
+        if mixtures:
+            other = drawn[count:]
+            if self.config.photo_mixtures:
+                styles[:mixtures] = z[:mixtures, None]
+                other = z[torch.randperm(len(z), generator=self.generator)[:mixtures].to(z.device)]
+            styles[:mixtures, cut:] = other[:, None]
+        return styles, cut
+
+    def _optimise(self, loss: Tensor, optimisers: Iterable[torch.optim.Optimizer]) -> None:
+        loss.backward()
+        for optimiser in optimisers:
+            optimiser.step()
+        for optimiser in (self.encoder_optimiser, self.decoder_optimiser):
+            optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _update_averages(self, now: Moment) -> None:
+        decay = average_decay(now.phase.batch, self.config.average_half_life, now.images_into)
+        pairs = [(self.average_decoder, self.decoder, decay)]
+        pairs.append((self.average_encoder, self.encoder, decay if self.config.average_encoder else 0.0))
+        for average, current, keep in pairs:
+            torch._foreach_lerp_(list(average.parameters()), list(current.parameters()), 1 - keep)
+            for a, b in zip(average.buffers(), current.buffers(), strict=True):
+                a.copy_(b)
+
+    def model_state(self) -> dict[str, Tensor]:
+        """Return the averaged networks as the effective weights of a model file."""
+        parts = (("encoder", self.average_encoder), ("decoder", self.average_decoder))
+        return {f"{name}.{key}": value for name, module in parts for key, value in effective_state(module).items()}
+
+    def state_dict(self) -> dict[str, object]:
+        """Return everything that a run needs to go on, as tensors and plain values."""
+        return {
+            "config": self.config.to_dict(),
+            "images_seen": self.images_seen,
+            "steps": self.steps,
+            "generator": self.generator.get_state(),
+            **{name: getattr(self, name).state_dict() for name in _STATEFUL},
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Go on from what state_dict gave."""
+        for name in _STATEFUL:
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])  # type: ignore[arg-type]
+        self.images_seen, self.steps = int(state["images_seen"]), int(state["steps"])  # type: ignore[call-overload]
+
+
+_STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
+
+
+def training_pictures(
+    source: PictureSource, now: Moment, mirror: bool, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Draw a batch (B, 3, R, R) in [-1, 1] at the resolution of the moment; while a block fades in, so do its details.
+
+    Source: Progressive Growing of GANs, arXiv:1710.10196, Sec. 2.
+    """
+    pictures = source.draw(now.phase.batch, generator).to(device)
+    if mirror:
+        flipped = (torch.rand(len(pictures), generator=generator) < 0.5).to(device)
+        pictures = torch.where(flipped[:, None, None, None], pictures.flip(-1), pictures)
+    x = pictures.float() / 127.5 - 1
+    if x.shape[-1] > now.phase.resolution:
+        x = F.avg_pool2d(x, x.shape[-1] // now.phase.resolution)
+    if now.fade < 1 and now.phase.block > 0:
+        x = torch.lerp(F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"), x, now.fade)
+    return x
