@@ -86,7 +86,7 @@ def train(
         source: training pictures.
         folder: the run's folder.
         stop: asked after every step.
-        report: called every 50 steps with images_seen, images_per_s and the means of the loss terms since the last call.
+        report: called every 50 steps with images_seen, images_per_s and the means of the loss terms since then.
     """
     total, saved_at = trainer.config.total_images, trainer.images_seen
     sums: dict[str, list[torch.Tensor]] = {}

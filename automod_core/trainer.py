@@ -5,11 +5,11 @@ The trainer alone owns modules, `backward` and optimisers. Source: Deep Automodu
 
 import copy
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
-from torch import Tensor
+from torch import Tensor, nn
 
 from automod_core import losses
 from automod_core.latent import expand
@@ -41,8 +41,8 @@ class Trainer:
         self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
         prepare_encoder_for_training(self.encoder)
         prepare_decoder_for_training(self.decoder)
-        for module in (self.encoder, self.decoder):
-            module.to(device, memory_format=torch.channels_last)
+        for module in cast("tuple[nn.Module, ...]", (self.encoder, self.decoder)):
+            module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average_encoder, self.average_decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
         betas = (config.beta1, config.beta2)
         self.encoder_optimiser = torch.optim.Adam(self.encoder.parameters(), lr=1.0, betas=betas, foreach=True)
@@ -154,8 +154,10 @@ class Trainer:
     @torch.no_grad()
     def _update_averages(self, now: Moment) -> None:
         decay = average_decay(now.phase.batch, self.config.average_half_life, now.images_into)
-        pairs = [(self.average_decoder, self.decoder, decay)]
-        pairs.append((self.average_encoder, self.encoder, decay if self.config.average_encoder else 0.0))
+        pairs: tuple[tuple[nn.Module, nn.Module, float], ...] = (
+            (self.average_decoder, self.decoder, decay),
+            (self.average_encoder, self.encoder, decay if self.config.average_encoder else 0.0),
+        )
         for average, current, keep in pairs:
             torch._foreach_lerp_(list(average.parameters()), list(current.parameters()), 1 - keep)
             for a, b in zip(average.buffers(), current.buffers(), strict=True):
