@@ -89,7 +89,7 @@ class Studio(QObject):
         self._pending: dict[int, list[str]] = {}  # photo request -> names that are still being read
         self._photo_requests: dict[int, _PhotoRequest] = {}
         self._waiting: list[_PhotoRequest] = []  # until there is a model
-        self._model_request = 0
+        self._model_request, self._model_device = 0, ""
         self._loading_first = True
         service.rendered.connect(self._rendered)
         service.model_loaded.connect(self._model_loaded)
@@ -138,8 +138,8 @@ class Studio(QObject):
         self.session.finish_drag()
         self._model_request = self._service.next_id()
         self.busy.emit("Loading the model…")
-        device = device or self.settings.device
-        self._service.submit(LoadModel(self._model_request, str(path), device, self.document.sources))
+        self._model_device = device or self.settings.device
+        self._service.submit(LoadModel(self._model_request, str(path), self._model_device, self.document.sources))
 
     def set_device(self, device: str) -> None:
         """Let another device draw; `device` as in the settings."""
@@ -182,9 +182,13 @@ class Studio(QObject):
     def _model_failed(self, reply: ModelLoaded) -> None:
         self.busy.emit("")
         self._report(reply.trouble)
-        if self.document.model is None and Path(reply.path) != default_model_path():
-            self.load_model(default_model_path())
-        elif self.document.model is None:
+        if self.document.model is not None:
+            return  # it stays in use
+        if self._model_device != "auto":  # chosen on another machine, or the card was taken out
+            self.load_model(Path(reply.path), "auto")
+        elif Path(reply.path) != default_model_path():
+            self.load_model(default_model_path(), "auto")
+        else:
             self.nothing_to_show.emit("There is no model yet. Open one, or get one of the published models.")
 
     # ---- photos ----

@@ -67,6 +67,12 @@ def about_dialog(parent: QWidget) -> QDialog:
     return _with_close_button(dialog, grid)
 
 
+def show_dialog(dialog: QDialog) -> None:
+    """Show a dialog over its window without waiting for it."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
 def open_log_folder() -> None:
     """Show the folder of the log in the file manager."""
     state_dir().mkdir(parents=True, exist_ok=True)
@@ -81,7 +87,6 @@ def _with_close_button(dialog: QDialog, content: QGridLayout) -> QDialog:
     column.setSpacing(MARGIN)
     column.addLayout(content)
     column.addWidget(box)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     return dialog
 
 

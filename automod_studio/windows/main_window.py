@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -20,7 +20,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from automod_core.errors import UserError
 from automod_studio import views
@@ -115,9 +115,9 @@ class MainWindow(QMainWindow):
             "open_model": self.choose_model,
             "import_model": self.import_model,
             "get_models": self.get_models,
-            "shortcuts": lambda: help.shortcuts_dialog(self).show(),
+            "shortcuts": lambda: help.show_dialog(help.shortcuts_dialog(self)),
             "log": help.open_log_folder,
-            "about": lambda: help.about_dialog(self).show(),
+            "about": lambda: help.show_dialog(help.about_dialog(self)),
         }
 
     def _make_docks(self) -> dict[str, QDockWidget]:
@@ -406,13 +406,13 @@ class MainWindow(QMainWindow):
 
     def _show_model_dialog(self, dialog: ImportDialog | PublishedDialog) -> None:
         dialog.model_ready.connect(self.studio.load_model)
-        _show(dialog)
+        help.show_dialog(dialog)
 
     def show_settings(self) -> None:
         """Show the settings; every change holds at once."""
         dialog = SettingsDialog(self.settings, self)
         dialog.device_changed.connect(self.studio.set_device)
-        _show(dialog)
+        help.show_dialog(dialog)
 
     # ---- layout ----
 
@@ -473,6 +473,11 @@ class MainWindow(QMainWindow):
         else:
             super().keyReleaseEvent(event)
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.canvas.set_peek(False)  # the release of the key goes elsewhere
+
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self._painted:
@@ -489,8 +494,3 @@ class MainWindow(QMainWindow):
 
 
 _PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
-
-
-def _show(dialog: QDialog) -> None:
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.open()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from automod_studio import studio as studio_module
 from automod_studio.app import CrashBoundary
+from automod_studio.settings import Settings
 from automod_studio.studio import last_mix_path
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
@@ -306,6 +308,15 @@ def test_a_model_of_the_last_time_that_is_gone_gives_way_to_the_shipped_one(qtbo
     window = open_window(bad)
     assert window.studio.document.model.name == "Tiny"
     assert "bad.safetensors" in said(window)
+
+
+def test_a_device_that_is_not_there_gives_way(qtbot, open_window) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the device")
+    Settings().device = "cuda"
+    window = open_window()
+    assert window.studio.document.model.name == "Tiny"
+    assert "cuda" in said(window)
 
 
 def test_the_last_mix_is_offered_at_the_next_start(qtbot, open_window, photos) -> None:
