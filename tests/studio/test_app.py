@@ -1,0 +1,49 @@
+"""The program as it is started: in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from automod_studio import app
+
+_SCRIPT = """
+import sys
+from automod_studio import app
+painted, make_engine, print_times = [], app.make_engine, app.print_times
+def spy_engine():
+    print("painted:", bool(painted), "torch before:", "torch" in sys.modules)
+    return make_engine()
+def spy_times(window, studio, started):
+    window.first_painted.connect(lambda: painted.append(True))
+    print_times(window, studio, started)
+    studio.ready.connect(window.close)
+app.make_engine, app.print_times = spy_engine, spy_times
+sys.exit(app.run(["--startup-times", sys.argv[1]]))
+"""
+
+
+def test_the_window_is_painted_first_then_torch_is_imported(tiny_model_path: Path, isolated_home: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", _SCRIPT, str(tiny_model_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "painted: True torch before: False" in done.stdout
+    assert "model ready: " in done.stdout
+    assert done.stderr == ""
+    assert (isolated_home / "state" / "automod-studio" / "automod-studio.log").is_file()
+
+
+def test_a_wrong_command_line_is_refused(capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        app.parse(["--no-such-option"])
+    assert caught.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_paths_on_the_command_line_are_made_absolute() -> None:
+    options = app.parse(["a.png", "/b/c.safetensors", "--device", "cpu"])
+    assert options.paths == [Path.cwd() / "a.png", Path("/b/c.safetensors")]
+    assert options.device == "cpu"
