@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 _STARTER_PHOTOS = 2
 #: Cards shown for photos that are still being read; a folder may hold thousands.
 _MAX_PENDING_CARDS = 12
+#: While many photos are read, the panels are rebuilt no more often than this.
+_TAKE_IN_EVERY_S = 0.7
 #: A mix of more photos than this has no sense, and its sliders no place.
 MAX_PHOTOS = 100
 #: A crash loses at most this much work.
@@ -86,7 +89,6 @@ class Studio(QObject):
         self._service = service
         self._rendering: dict[int, Document] = {}  # render request -> what it is the picture of
         self._sources_shown: tuple[Source, ...] = ()
-        self._pending: dict[int, list[str]] = {}  # photo request -> names that are still being read
         self._photo_requests: dict[int, _PhotoRequest] = {}
         self._waiting: list[_PhotoRequest] = []  # until there is a model
         self._model_request, self._model_device = 0, ""
@@ -103,6 +105,10 @@ class Studio(QObject):
         self._autosave_clock.setInterval(_AUTOSAVE_AFTER_MS)
         self._autosave_clock.timeout.connect(self._autosave)
         self.session.history_changed.connect(self._autosave_clock.start)
+        self._take_in_clock = QTimer(self)  # after the edit that ends a drag, not within it
+        self._take_in_clock.setSingleShot(True)
+        self._take_in_clock.timeout.connect(self._take_in_all_held)
+        self.session.history_changed.connect(self._take_in_clock.start)
 
     @property
     def document(self) -> Document:
@@ -111,7 +117,7 @@ class Studio(QObject):
 
     def source_views(self) -> tuple[views.SourceView, ...]:
         """The cards of the tray."""
-        names = [name for names in self._pending.values() for name in names][:_MAX_PENDING_CARDS]
+        names = [name for request in self._photo_requests.values() for name in request.waiting][:_MAX_PENDING_CARDS]
         pending = [views.PendingSource(-1 - index, name) for index, name in enumerate(names)]
         return views.source_views(self.document, pending)
 
@@ -227,41 +233,53 @@ class Studio(QObject):
     @property
     def reading(self) -> bool:
         """Whether photos are being read."""
-        return bool(self._pending)
+        return any(request.waiting for request in self._photo_requests.values())
 
     def stop_reading(self) -> None:
         """Leave out the photos that are not read yet."""
-        for number in list(self._pending):
+        for number in [n for n, request in self._photo_requests.items() if request.waiting]:
             self._service.cancel(number)
-            left = len(self._pending.pop(number))
             request = self._photo_requests.pop(number)
+            left = len(request.waiting)
             self.message.emit(f"Stopped: {_photos(len(request.added))} added, {left} left out.", "", "info")
         self.sources_changed.emit()
 
     def _photos_found(self, reply: PhotosFound) -> None:
         request = self._photo_requests[reply.id]
         if not request.starter and request.replaces is None:
-            self._pending[reply.id] = list(reply.names)
+            request.names = reply.names
             self.sources_changed.emit()
 
     def _photos_loaded(self, reply: PhotosLoaded) -> None:
         request = self._photo_requests[reply.id]
         request.failed.extend(reply.failed)
-        names = self._pending.get(reply.id, [])
-        del names[: len(reply.sources) + len(reply.failed)]
-        if reply.last:
-            self._pending.pop(reply.id, None)
+        request.held.extend(reply.sources)
+        request.complete = reply.last
         if reply.notice:
             self.message.emit(reply.notice, "", "warning")
-        self._take_in(reply.id, request, reply.sources)
         if reply.total > _MAX_PENDING_CARDS and not reply.last:
             self.message.emit(f"Reading photos: {reply.done} of {reply.total}… (Esc stops)", "", "info")
-        self.sources_changed.emit()
-        if reply.last:
-            del self._photo_requests[reply.id]
+        self._take_in_held(reply.id)
+
+    def _take_in_all_held(self) -> None:
+        for number in list(self._photo_requests):
+            self._take_in_held(number)
+
+    def _take_in_held(self, number: int) -> None:
+        """Let what was read become part of the document: in few large steps, and never under a slider that is held."""
+        request = self._photo_requests[number]
+        now = time.monotonic()
+        due = request.complete or (request.held and now - request.taken_in_s > _TAKE_IN_EVERY_S)
+        if self.session.in_drag or not due:
+            return
+        sources, request.held, request.taken_in_s = tuple(request.held), [], now
+        self._take_in(number, request, sources)
+        if request.complete:
+            del self._photo_requests[number]
             self._report_photos(request)
         elif len(self.document.sources) >= MAX_PHOTOS:
             self.stop_reading()
+        self.sources_changed.emit()
 
     def _take_in(self, number: int, request: _PhotoRequest, sources: tuple[Source, ...]) -> None:
         """Let read photos become part of the document."""
@@ -405,8 +423,17 @@ class _PhotoRequest:
     model_hash: str = ""
     added: list[str] = field(default_factory=list)
     failed: list[Trouble] = field(default_factory=list)
+    names: tuple[str, ...] = ()  # of all, once they are known; empty where no cards are wanted
+    held: list[Source] = field(default_factory=list)  # read, but not yet in the document
+    taken_in_s: float = 0.0  # time.monotonic() when that was done last
+    complete: bool = False
     took_starter: bool = False
     tried_again: bool = False
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of those that are neither in the document nor failed."""
+        return self.names[len(self.added) + len(self.failed) :]
 
 
 def last_mix_path(*, previous: bool = False) -> Path:

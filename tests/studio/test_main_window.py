@@ -101,7 +101,20 @@ def test_of_a_hundred_dropped_files_seventy_load_and_thirty_are_listed(qtbot, wi
     assert window.studio.session.history().entries == ("Start", "Add 70 photos")
 
 
-def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path) -> None:
+def test_photos_that_arrive_in_a_drag_wait_for_its_end(qtbot, window, photos) -> None:
+    window.mixer.share_edited.emit("coarse", 1, 0.3, False)
+    drop(window, mime_of(photos[0]))
+    with qtbot.waitSignal(window.studio._service.photos_loaded):
+        pass
+    window.mixer.share_edited.emit("coarse", 1, 0.4, False)
+    assert len(names(window)) == 2
+    window.mixer.share_edited.emit("coarse", 1, 0.5, True)
+    qtbot.waitUntil(lambda: names(window) == ["sample-0.png", "sample-1.png", "anna.png"])
+    assert window.studio.session.history().entries == ("Start", "Coarse: B 0.50", "Add anna.png")
+
+
+def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(studio_module, "_TAKE_IN_EVERY_S", 0.0)
     folder = make_mixed_folder(tmp_path / "many", good=90, bad=0)
     drop(window, mime_of(folder))
     qtbot.waitUntil(lambda: window.studio.reading and not window.studio.document.starter)
@@ -117,6 +130,7 @@ def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path) -> None:
 
 def test_there_is_a_limit_to_the_photos(qtbot, window, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(studio_module, "MAX_PHOTOS", 10)
+    monkeypatch.setattr(studio_module, "_TAKE_IN_EVERY_S", 0.0)
     drop(window, mime_of(make_mixed_folder(tmp_path / "many", good=40, bad=0)))
     qtbot.waitUntil(lambda: said(window).startswith("Stopped: "))
     assert 10 <= len(names(window)) < 40
