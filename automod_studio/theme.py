@@ -185,6 +185,7 @@ QPushButton, QComboBox {{ background: {c.control}; color: {c.text}; border: 1px 
 QPushButton:hover, QComboBox:hover {{ border-color: {c.faint}; }}
 QPushButton:pressed {{ background: {c.hairline}; }}
 QPushButton:focus, QComboBox:focus {{ border: 1px solid {c.accent}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QPushButton:default {{ background: {c.accent}; color: {c.on_accent}; }}
 QPushButton:default:focus {{ border: 1px solid {c.text}; }}
 QPushButton:disabled, QComboBox:disabled {{ background: {c.window}; color: {c.faint}; border-color: {c.hairline}; }}

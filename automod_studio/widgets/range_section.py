@@ -106,6 +106,7 @@ class BlockRows(QWidget):
 
     def show_view(self, view: BlockView) -> None:
         """Show the block's shares; nothing is emitted."""
+        self.reset_button.setEnabled(view.changed)
         self.rows.show_shares(view.shares)
         if self.bar is not None:
             self.bar.show_shares(self._sources, view.shares)

@@ -24,6 +24,7 @@ def test_a_range_knows_when_its_blocks_differ() -> None:
     view = views.mixer_view(edits.set_block_share(make_document(2), 1, 1, 0.5))
     coarse, medium, _fine = view.ranges
     assert coarse.mixed
+    assert [b.changed for b in coarse.blocks] == [False, True]
     assert coarse.changed
     assert coarse.shares == (0.75, 0.25)
     assert not medium.changed
