@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from automod_studio.icons import icon
@@ -13,6 +13,7 @@ from automod_studio.theme import GRID
 from automod_studio.widgets.labels import hint_label
 
 _ICON_PX = 18
+_WORDS_FROM_PX = 480
 
 
 class CanvasBar(QWidget):
@@ -30,25 +31,31 @@ class CanvasBar(QWidget):
             row.addWidget(_tool_button(actions[name]))
         row.addWidget(self.zoom_label)
         row.addStretch(1)
-        for name in ("side_by_side", "original"):
-            row.addWidget(_tool_button(actions[name], with_text=True))
+        self.compare_buttons = [_tool_button(actions[name]) for name in ("side_by_side", "original")]
+        for button in self.compare_buttons:
+            row.addWidget(button)
         row.addStretch(1)
         row.addWidget(_tool_button(actions["copy"]))
         row.addWidget(_push_button(actions["save"]))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Where there is no room for words, the icons have to do."""
+        wide = event.size().width() >= _WORDS_FROM_PX
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if wide else Qt.ToolButtonStyle.ToolButtonIconOnly
+        for button in self.compare_buttons:
+            button.setToolButtonStyle(style)
 
     def show_zoom(self, zoom: float) -> None:
         """Show screen pixels per pixel of the picture, as a percentage."""
         self.zoom_label.setText(f"{zoom * 100:.0f} %")
 
 
-def _tool_button(action: QAction, *, with_text: bool = False) -> QToolButton:
+def _tool_button(action: QAction) -> QToolButton:
     button = QToolButton()
     button.setDefaultAction(action)
     button.setIconSize(QSize(_ICON_PX, _ICON_PX))
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     button.setAccessibleName(action.iconText())
-    if with_text:
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     return button
 
 
