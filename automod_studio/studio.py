@@ -91,7 +91,7 @@ class Studio(QObject):
         self._sources_shown: tuple[Source, ...] = ()
         self._photo_requests: dict[int, _PhotoRequest] = {}
         self._waiting: list[_PhotoRequest] = []  # until there is a model
-        self._model_request, self._model_device = 0, ""
+        self._model_request, self._model_device, self._loading = 0, "", False
         self._loading_first = True
         service.rendered.connect(self._rendered)
         service.model_loaded.connect(self._model_loaded)
@@ -99,6 +99,7 @@ class Studio(QObject):
         service.photos_loaded.connect(self._photos_loaded)
         service.picture_opened.connect(self._picture_opened)
         service.picture_saved.connect(self._picture_saved)
+        service.broken.connect(self._engine_broken)
         self.session.changed.connect(self._document_changed)
         self._autosave_clock = QTimer(self)
         self._autosave_clock.setSingleShot(True)
@@ -143,6 +144,7 @@ class Studio(QObject):
         """Change the model; the sources are encoded anew. Until it is there, everything stays as it is."""
         self.session.finish_drag()
         self._model_request = self._service.next_id()
+        self._loading = True
         self.busy.emit("Loading the model…")
         self._model_device = device or self.settings.device
         self._service.submit(LoadModel(self._model_request, str(path), self._model_device, self.document.sources))
@@ -155,6 +157,7 @@ class Studio(QObject):
     def _model_loaded(self, reply: ModelLoaded) -> None:
         if reply.id != self._model_request:
             return  # another was asked for meanwhile
+        self._loading = False
         if reply.ref is None:
             self._model_failed(reply)
             return
@@ -197,6 +200,12 @@ class Studio(QObject):
         else:
             self.nothing_to_show.emit("There is no model yet. Open one, or get one of the published models.")
 
+    def _engine_broken(self, trouble: Trouble) -> None:
+        self._loading = False
+        self.busy.emit("")
+        self._report(trouble)
+        self.nothing_to_show.emit("Nothing can be drawn: PyTorch could not be started.")
+
     # ---- photos ----
 
     def add_photos(self, items: Sequence[PhotoItem], *, open_recipe: bool = True) -> None:
@@ -216,6 +225,8 @@ class Studio(QObject):
     def _submit_or_wait(self, request: _PhotoRequest) -> None:
         if self.document.model is None:
             self._waiting.append(request)
+            if not self._loading:
+                self.message.emit("The photos wait until there is a model: open one, or get one.", "", "warning")
         else:
             self._submit(request)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -21,8 +23,11 @@ from automod_studio.workers.requests import (
     Render,
     Rendered,
     SavePicture,
+    Trouble,
 )
 from automod_studio.workers.work_queue import WorkQueue
+
+log = logging.getLogger(__name__)
 
 #: Python switches threads after 5 ms by default; the GUI stays smoother with less while torch's Python side runs.
 _SWITCH_INTERVAL_S = 0.0005
@@ -52,6 +57,7 @@ class EngineService(QObject):
         photos_loaded: PhotosLoaded, one for every small batch.
         picture_opened: PictureOpened.
         picture_saved: PictureSaved.
+        broken: Trouble, the engine could not be started: no request will be answered.
     """
 
     rendered = Signal(object)
@@ -60,6 +66,7 @@ class EngineService(QObject):
     photos_loaded = Signal(object)
     picture_opened = Signal(object)
     picture_saved = Signal(object)
+    broken = Signal(object)
     _arrived = Signal(object)  # any reply, emitted on the worker thread
 
     def __init__(
@@ -87,6 +94,7 @@ class EngineService(QObject):
             PhotosLoaded: self.photos_loaded,
             PictureOpened: self.picture_opened,
             PictureSaved: self.picture_saved,
+            Trouble: self.broken,
         }
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -128,23 +136,31 @@ class EngineService(QObject):
         self._cancelled.add(request_id)
 
     def _render(self, request: Render) -> None:
-        reply = self._get_engine().render(request)
-        self._newest_arrived = reply.id
-        self._arrived.emit(reply)
+        engine = self._get_engine()
+        if engine is not None:
+            reply = engine.render(request)
+            self._newest_arrived = reply.id
+            self._arrived.emit(reply)
 
     def _job(self, request: Request) -> Iterator[None]:
-        if request.id in self._cancelled:
+        engine = self._get_engine()
+        if engine is None or request.id in self._cancelled:
             return
-        for reply in self._get_engine().answer(request):
+        for reply in engine.answer(request):
             if request.id in self._cancelled:
                 return
             if reply is not None:
                 self._arrived.emit(reply)
             yield
 
-    def _get_engine(self) -> EngineLike:
+    def _get_engine(self) -> EngineLike | None:
         if self._engine is None:
-            self._engine = self._make_engine()
+            try:
+                self._engine = self._make_engine()
+            except Exception:  # noqa: BLE001 - thread boundary: a broken installation of torch raises anything
+                log.exception("the engine could not be started")
+                details = traceback.format_exc()
+                self._arrived.emit(Trouble("PyTorch could not be started, so nothing can be drawn.", details))
         return self._engine
 
     def _deliver(self, reply: object) -> None:

@@ -26,7 +26,7 @@ def samples(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def open_window(qtbot, tiny_model_path, samples, monkeypatch) -> Iterator[Callable[..., MainWindow]]:
+def make_window(tiny_model_path, samples, monkeypatch) -> Iterator[Callable[..., MainWindow]]:
     """Open windows as the program does; they are closed and their threads joined at the end."""
     monkeypatch.setattr(studio_module, "default_model_path", lambda: tiny_model_path)
     monkeypatch.setattr(studio_module, "sample_paths", lambda: samples)
@@ -41,7 +41,6 @@ def open_window(qtbot, tiny_model_path, samples, monkeypatch) -> Iterator[Callab
         window.first_painted.connect(service.start)
         window.first_painted.connect(lambda: window.studio.start(paths))
         window.show()
-        qtbot.waitUntil(lambda: window.studio.shown is not None, timeout=20000)
         return window
 
     yield open_one
@@ -52,6 +51,18 @@ def open_window(qtbot, tiny_model_path, samples, monkeypatch) -> Iterator[Callab
     opened.clear()
     gc.enable()
     gc.collect()
+
+
+@pytest.fixture
+def open_window(qtbot, make_window) -> Callable[..., MainWindow]:
+    """Open windows, and wait for their first picture."""
+
+    def open_one(*paths: Path) -> MainWindow:
+        window = make_window(*paths)
+        qtbot.waitUntil(lambda: window.studio.shown is not None, timeout=20000)
+        return window
+
+    return open_one
 
 
 @pytest.fixture

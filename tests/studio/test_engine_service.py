@@ -127,3 +127,18 @@ def test_a_broken_job_does_not_stop_the_queue(caplog) -> None:
         pass
     assert done == ["next"]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_engine_that_cannot_start_is_told_and_the_thread_goes_on(qtbot, caplog) -> None:
+    def broken() -> FakeEngine:
+        raise ImportError("libtorch.so is missing")
+
+    service = EngineService(broken)
+    service.start()
+    with qtbot.waitSignal(service.broken) as caught:
+        service.submit(LoadPhotos(service.next_id(), (), MODEL))
+    assert "PyTorch could not be started" in caught.args[0].sentence
+    assert "libtorch.so is missing" in caught.args[0].details
+    with qtbot.waitSignal(service.broken):
+        service.render(make_render(service.next_id()))
+    service.stop()

@@ -333,6 +333,18 @@ def test_a_device_that_is_not_there_gives_way(qtbot, open_window) -> None:
     assert "cuda" in said(window)
 
 
+def test_without_any_model_the_window_says_what_to_do(qtbot, make_window, monkeypatch, tmp_path, photos) -> None:
+    monkeypatch.setattr(studio_module, "default_model_path", lambda: tmp_path / "gone.safetensors")
+    window = make_window()
+    qtbot.waitUntil(lambda: "gone.safetensors" in said(window))
+    assert "no model yet" in window.canvas.accessibleDescription()
+    drop(window, mime_of(photos[0]))
+    assert "wait until there is a model" in said(window)
+    drop(window, mime_of(make_tiny_model(tmp_path / "new.safetensors", seed=4)))
+    qtbot.waitUntil(lambda: names(window) == ["anna.png"])
+    settle(qtbot, window)
+
+
 def test_the_last_mix_is_offered_at_the_next_start(qtbot, open_window, photos) -> None:
     first = open_window()
     drop(first, mime_of(*photos[:2]))
