@@ -1,5 +1,6 @@
 """A run on disk: start, go on, stop and save. A run folder holds config.json, log.jsonl and checkpoint.pt."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -16,30 +17,61 @@ from automod_core.train_config import TrainConfig
 from automod_core.trainer import PictureSource, Trainer
 
 CHECKPOINT = "checkpoint.pt"
+CONFIG = "config.json"
 LOG = "log.jsonl"
 _FORMAT_VERSION = 1
 _LOG_EVERY_STEPS = 50
 
 
-def start_run(config: TrainConfig, folder: Path, device: torch.device, *, about: dict[str, Any]) -> Trainer:
+def start_run(
+    config: TrainConfig, folder: Path, device: torch.device, *, about: dict[str, Any], data: str = ""
+) -> Trainer:
     """Make a run folder for a new run.
 
     Args:
         config: the run's settings.
         folder: folder to create; must not hold a run yet.
         device: where to train.
-        about: plain JSON values kept with the run: what the data is called, and what the model card should say.
+        about: plain JSON values kept with the run: fields of ModelCard, what the exported model says of itself.
+        data: where the pictures come from: "demo", a folder's absolute path, or "" for neither.
 
     Raises:
         UserError: the folder holds a run already, or cannot be written to.
     """
-    if (folder / CHECKPOINT).exists():
-        raise UserError(f"{folder} holds a run already; go on with --resume, or choose another folder.")
+    check_free(folder)
     trainer = Trainer(config, device)
-    values = json.dumps({"config": config.to_dict(), "about": about}, indent=2)
-    write_atomically(folder / "config.json", lambda file: file.write(values.encode()))
+    values = json.dumps({"config": config.to_dict(), "about": about, "data": data}, indent=2)
+    write_atomically(folder / CONFIG, lambda file: file.write(values.encode()))
     save_checkpoint(trainer, folder)
     return trainer
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        UserError: it does.
+    """
+    if (folder / CHECKPOINT).exists():
+        raise UserError(f"{folder} holds a run already; go on with --resume, or choose another folder.")
+
+
+def read_about(folder: Path) -> tuple[dict[str, Any], str]:
+    """Read what start_run kept with a run: fields of ModelCard, and where the pictures come from ("" if unknown).
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = folder / CONFIG
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        about, data = values["about"], values.get("data", "")
+        unknown = about.keys() - {field.name for field in dataclasses.fields(ModelCard)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read ({error}).") from error
+    if unknown or not isinstance(data, str):
+        raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
+    return about, data
 
 
 def resume_run(folder: Path, device: torch.device) -> Trainer:
@@ -121,10 +153,7 @@ def export_run(folder: Path, target: Path, card: dict[str, Any] | None = None) -
         UserError: the run or the target cannot be used.
     """
     trainer = resume_run(folder, torch.device("cpu"))
-    try:
-        about = json.loads((folder / "config.json").read_text())["about"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder / 'config.json'} cannot be read ({error}).") from error
+    about, _ = read_about(folder)
     n_blocks = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0)).phase.block + 1
     architecture = trainer.config.model.cut_to(n_blocks)
     state = {
