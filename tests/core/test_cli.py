@@ -13,9 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from automod_core import cli, latent, presets, run
+from automod_core import cli, evaluate, latent, presets, run
 from automod_core.automodulator import load_model
 from automod_core.commands import common
+from automod_core.commands import evaluate as evaluate_command
 from automod_core.commands.mix import parse_shares
 from automod_core.config import ModelConfig
 from automod_core.images import to_tensor, to_uint8
@@ -26,7 +27,7 @@ from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 
 HEAVY = ("torch", "numpy", "PIL", "tqdm", "platformdirs", "safetensors")
-COMMANDS = ("info", "encode", "mix", "sample", "demo-faces", "import-model", "train", "export")
+COMMANDS = ("info", "encode", "mix", "sample", "demo-faces", "import-model", "train", "export", "evaluate")
 
 
 @pytest.fixture
@@ -439,6 +440,28 @@ def test_train_refuses_what_does_not_fit(capsys, tmp_path, photos, short_trainin
     (folder / "checkpoint.pt").write_bytes(b"PK")
     assert "checkpoint.pt is damaged" in refused(capsys, "export", folder, "-o", tmp_path / "m.safetensors")
     assert "holds no run" in refused(capsys, "export", tmp_path, "-o", tmp_path / "m.safetensors")
+
+
+# ---- evaluate ----
+
+
+def test_evaluate(capsys, tmp_path, monkeypatch, tiny_model_path) -> None:
+    assert evaluate_command._SEED == evaluate.EVALUATION_SEED
+    monkeypatch.setattr(evaluate, "PROBE_FACES", 60)
+    out, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"
+    assert call("evaluate", tiny_model_path, "-n", 20, "-o", out, "--sheet", sheet) == 0
+    assert "On 20 demo faces" in capsys.readouterr().out
+    figures = json.loads(out.read_text())
+    assert figures["faces"] == 20
+    assert figures["model_sha256"] == read_card(tiny_model_path).weights_sha256
+    assert load_photo(sheet).width > 500
+
+
+def test_evaluate_refuses_what_proves_nothing(capsys, tmp_path, tiny_model_path) -> None:
+    assert "trained on" in refused(capsys, "evaluate", tiny_model_path, "--seed", 0)
+    assert "from 20" in wrong_usage(capsys, "evaluate", tiny_model_path, "-n", 5)
+    assert "to read" in refused(capsys, "evaluate", tiny_model_path, "-o", tiny_model_path)
+    assert "is a folder" in refused(capsys, "evaluate", tiny_model_path, "--sheet", tmp_path)
 
 
 # ---- what can happen to every command ----
