@@ -116,6 +116,8 @@ class Automodulator:
         """
         styles = self._as_styles(styles)
         last = self.block_of(resolution)
+        if not len(styles):
+            return styles.new_empty(0, 3, block_size(last), block_size(last))
         chunks = styles.split(max(1, _CHUNK_PIXELS // block_size(last) ** 2))
         return torch.cat([self._decoder(chunk, last=last) for chunk in chunks])
 

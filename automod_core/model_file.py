@@ -101,7 +101,7 @@ class ModelCard:
                 weights_sha256=str(values["weights_sha256"]),
                 format_version=version,
             )
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
             raise ValueError(f"its card is incomplete ({error})") from error
 
 

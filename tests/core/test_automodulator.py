@@ -1,0 +1,220 @@
+"""The loaded model: devices, shapes, chunks, and a renderer that restarts at the first block that changed."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+import automod_core
+from automod_core import automodulator
+from automod_core.automodulator import Automodulator, Renderer, choose_device, load_model
+from automod_core.errors import UserError
+from automod_core.latent import random_codes
+
+
+@pytest.fixture(scope="module")
+def model(other_model_path: Path) -> Automodulator:
+    """32 pixels, 4 blocks, code size 16."""
+    return load_model(other_model_path, "cpu")
+
+
+def pictures(count: int, size: int = 32, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def some_styles(seed: int = 0) -> Tensor:
+    return random_codes(4, 16, seed)
+
+
+def test_what_a_model_says_of_itself(model: Automodulator) -> None:
+    assert (model.resolution, model.n_blocks, model.code_size) == (32, 4, 16)
+    assert model.scale_ranges == {"coarse": (0, 0), "medium": (1, 1), "fine": (2, 3)}
+    assert model.device == torch.device("cpu")
+    assert model.hash == model.card.weights_sha256
+    assert automod_core.load_model is load_model
+
+
+def test_encode(model: Automodulator) -> None:
+    z = model.encode(pictures(3))
+    assert z.shape == (3, 16)
+    assert z.dtype == torch.float32
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(model.encode(pictures(3).double()), z)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 3, 16, 16), (1, 1, 32, 32), (1, 3, 32, 31), (1, 32, 32, 3)])
+def test_encode_refuses_other_shapes(model: Automodulator, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"images must be \(B, 3, 32, 32\)"):
+        model.encode(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("resolution", [4, 8, 16, 32])
+def test_decode_at_each_resolution(model: Automodulator, resolution: int) -> None:
+    z = random_codes(2, 16, seed=0)
+    picture = model.decode(z, resolution)
+    assert picture.shape == (2, 3, resolution, resolution)
+    assert picture.dtype == torch.float32
+    assert torch.equal(picture, model.decode(z[:, None].expand(-1, 4, -1), resolution))
+    assert torch.equal(model.decode(z), model.decode(z, 32))
+
+
+@pytest.mark.parametrize("resolution", [0, 2, 12, 64])
+def test_decode_refuses_resolutions_without_a_head(model: Automodulator, resolution: int) -> None:
+    with pytest.raises(ValueError, match="resolution must be one of"):
+        model.decode(random_codes(1, 16, seed=0), resolution)
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 15), (1, 3, 16), (1, 4, 15), (1, 1, 4, 16)])
+def test_decode_refuses_other_shapes(model: Automodulator, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="styles must be"):
+        model.decode(torch.ones(shape))
+
+
+def test_empty_batches(model: Automodulator) -> None:
+    assert model.encode(pictures(0)).shape == (0, 16)
+    assert model.decode(torch.zeros(0, 16)).shape == (0, 3, 32, 32)
+
+
+def test_large_batches_go_in_chunks(model: Automodulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    z, x = random_codes(5, 16, seed=0), pictures(5)
+    picture, codes = model.decode(z), model.encode(x)
+    monkeypatch.setattr(automodulator, "_CHUNK_PIXELS", 2 * 32 * 32)
+    sizes: list[int] = []
+    handle = model._decoder.blocks[0].register_forward_hook(lambda _, args, out: sizes.append(len(out)))
+    torch.testing.assert_close(model.decode(z), picture)
+    handle.remove()
+    assert sizes == [2, 2, 1]
+    torch.testing.assert_close(model.encode(x), codes)
+
+
+def test_calls_build_no_graph(model: Automodulator) -> None:
+    z = random_codes(1, 16, seed=0).requires_grad_()
+    assert not model.decode(z).requires_grad
+    assert not model.encode(pictures(1).requires_grad_()).requires_grad
+
+
+class Watched:
+    """Counts which blocks of a model run."""
+
+    def __init__(self, model: Automodulator) -> None:
+        self.runs: list[int] = []
+        self._handles = [
+            block.register_forward_hook(lambda *_, i=i: self.runs.append(i))
+            for i, block in enumerate(model._decoder.blocks)
+        ]
+
+    def since(self) -> list[int]:
+        runs, self.runs = self.runs, []
+        return runs
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+
+def test_renderer_restarts_at_the_first_block_that_changed(model: Automodulator) -> None:
+    renderer, styles, other = Renderer(model), some_styles(), some_styles(1)
+    with Watched(model) as watched:
+        renderer.render(styles)
+        assert watched.since() == [0, 1, 2, 3]
+        renderer.render(styles.clone())
+        assert watched.since() == []
+        for block in (3, 1, 2, 0):
+            styles = styles.clone()
+            styles[block] = other[block]
+            renderer.render(styles)
+            assert watched.since() == list(range(block, 4))
+
+
+def test_renderer_does_not_mind_edits_in_place(model: Automodulator) -> None:
+    renderer, styles = Renderer(model), some_styles()
+    renderer.render(styles)
+    styles[2] = some_styles(1)[2]
+    assert torch.equal(renderer.render(styles), model.decode(styles[None])[0])
+
+
+def test_renderer_at_other_resolutions(model: Automodulator) -> None:
+    renderer, styles = Renderer(model), some_styles()
+    with Watched(model) as watched:
+        assert renderer.render(styles, 8).shape == (3, 8, 8)
+        assert watched.since() == [0, 1]
+        renderer.render(styles)
+        assert watched.since() == [2, 3]
+        renderer.render(styles, 16)
+        assert watched.since() == []
+        styles = styles.clone()
+        styles[3] = -styles[3]
+        renderer.render(styles, 16)  # does not see block 3 ...
+        assert watched.since() == []
+        renderer.render(styles)  # ... but must not forget that it changed
+        assert watched.since() == [3]
+
+
+def test_renderer_equals_decode_bit_by_bit_after_any_edits(model: Automodulator) -> None:
+    draw, renderer = random.Random(0), Renderer(model)
+    pool = [some_styles(seed) for seed in range(4)]
+    styles = pool[0].clone()
+    for _ in range(60):
+        for block in draw.sample(range(4), draw.randint(0, 4)):
+            styles = styles.clone()
+            styles[block] = draw.choice(pool)[block]
+        resolution = draw.choice([None, None, 4, 8, 16, 32])
+        assert torch.equal(renderer.render(styles, resolution), model.decode(styles[None], resolution)[0])
+
+
+def test_renderer_recovers_from_a_failure_in_the_middle(model: Automodulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer, styles = Renderer(model), some_styles()
+    renderer.render(styles)
+    block = model._decoder.blocks[2]
+
+    def fail(*_: object) -> Tensor:
+        raise RuntimeError("out of memory")
+
+    other = some_styles(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(block, "forward", fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            renderer.render(other)
+    assert torch.equal(renderer.render(other), model.decode(other[None])[0])
+    assert torch.equal(renderer.render(styles), model.decode(styles[None])[0])
+
+
+def test_renderer_refuses_other_shapes(model: Automodulator) -> None:
+    with pytest.raises(ValueError, match="styles must be"):
+        Renderer(model).render(torch.ones(3, 16))
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    for word in ("toaster", "", "cuda:x", "cuda:-1", "meta", "mps"):
+        with pytest.raises(UserError, match="device"):
+            choose_device(word)
+    with pytest.raises(UserError, match="cuda:63"):
+        choose_device("cuda:63")
+
+
+def test_a_wrong_device_is_told_before_the_file_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="toaster"):
+        load_model(tmp_path / "none.safetensors", "toaster")
+    with pytest.raises(UserError, match="none.safetensors"):
+        load_model(tmp_path / "none.safetensors", "cpu")
+
+
+def test_loading_leaves_the_global_generator_alone(other_model_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    load_model(str(other_model_path), "cpu")
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_encode_of_a_decoded_picture_is_a_code(model: Automodulator) -> None:
+    z = model.encode(model.decode(random_codes(2, 16, seed=0)))
+    torch.testing.assert_close(F.normalize(z, dim=1), z)

@@ -1,0 +1,172 @@
+"""Codes and styles: the geometry of the sphere, and mixes that reproduce what they are made of."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from automod_core.latent import expand, mix, random_codes, resample_blocks, slerp, to_sphere
+
+KNOWN = [-0.0880767, 0.4716828, 0.5680906, -0.6686037]
+
+
+def codes(count: int, size: int = 6, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    z = torch.randn(count, size, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+    return z / z.norm(dim=1, keepdim=True)
+
+
+def angle(a: Tensor, b: Tensor) -> float:
+    return math.acos(max(-1.0, min(1.0, float((a * b).sum()))))
+
+
+def test_to_sphere_keeps_the_direction() -> None:
+    z = torch.tensor([[3.0, 4.0], [0.0, -2.0]])
+    torch.testing.assert_close(to_sphere(z), torch.tensor([[0.6, 0.8], [0.0, -1.0]]))
+
+
+@pytest.mark.parametrize("bad", [[0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0]])
+def test_to_sphere_refuses_what_has_no_direction(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="sphere"):
+        to_sphere(torch.tensor([[1.0, 0.0], bad]))
+
+
+def test_slerp_ends_are_exact() -> None:
+    a, b = codes(2, dtype=torch.float32)
+    assert torch.equal(slerp(a, b, 0.0), a)
+    assert torch.equal(slerp(a, b, 1.0), b)
+
+
+def test_slerp_moves_at_constant_speed_on_the_sphere() -> None:
+    a, b = codes(2)
+    whole = angle(a, b)
+    for t in (0.1, 0.25, 0.5, 0.9):
+        point = slerp(a, b, t)
+        assert float(point.norm()) == pytest.approx(1, abs=1e-12)
+        assert angle(a, point) == pytest.approx(t * whole, abs=1e-7)
+        assert angle(point, b) == pytest.approx((1 - t) * whole, abs=1e-7)
+
+
+def test_slerp_agrees_with_a_turn_in_the_plane() -> None:
+    a, b = torch.tensor([1.0, 0.0]).double(), torch.tensor([math.cos(2.0), math.sin(2.0)]).double()
+    for t in (-0.2, 0.3, 1.2):
+        expected = torch.tensor([math.cos(2.0 * t), math.sin(2.0 * t)]).double()
+        torch.testing.assert_close(slerp(a, b, t), expected)
+
+
+def test_slerp_of_near_equal_and_of_opposite_codes_stays_finite() -> None:
+    (a,) = codes(1)
+    near = to_sphere(a + 1e-9)
+    torch.testing.assert_close(slerp(a, near, 0.5), a)
+    assert torch.equal(slerp(a, a, 0.3), a) or torch.allclose(slerp(a, a, 0.3), a)
+    assert torch.equal(slerp(a, -a, 0.49), a)
+    assert torch.equal(slerp(a, -a, 0.51), -a)
+
+
+def test_slerp_broadcasts_and_takes_one_position_per_code() -> None:
+    a, b = codes(5), codes(1, seed=1)
+    t = torch.linspace(0, 1, 5)[:, None]
+    moved = slerp(a, b, t)
+    assert moved.shape == (5, 6)
+    for i in range(5):
+        torch.testing.assert_close(moved[i], slerp(a[i], b[0], float(t[i])), rtol=1e-6, atol=1e-7)
+
+
+def test_slerp_gradient() -> None:
+    a, b = codes(2)
+    assert torch.autograd.gradcheck(lambda x, y: slerp(x, y, 0.3), (a.requires_grad_(), b.requires_grad_()))
+
+
+def literal_mix(weights: Tensor, z: Tensor) -> Tensor:
+    rows = []
+    for row in weights.tolist():
+        total = [sum(w * float(z[s, k]) for s, w in enumerate(row)) for k in range(z.shape[1])]
+        length = math.sqrt(sum(value * value for value in total))
+        rows.append([value / length for value in total])
+    return torch.tensor(rows, dtype=z.dtype)
+
+
+def test_mix_is_a_weighted_mean_put_back_on_the_sphere() -> None:
+    z = codes(3)
+    weights = torch.rand(5, 3, generator=torch.Generator().manual_seed(1)).double()
+    torch.testing.assert_close(mix(weights, z), literal_mix(weights, z))
+    torch.testing.assert_close(mix(7 * weights, z), mix(weights, z))
+    torch.testing.assert_close(mix(weights, z).norm(dim=1), torch.ones(5).double())
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.3, 1e-20, 1e20])
+def test_a_pure_row_reproduces_its_code_bit_by_bit(weight: float) -> None:
+    z = codes(4, 128, dtype=torch.float32)
+    weights = torch.zeros(4, 4)
+    weights.fill_diagonal_(weight)
+    assert torch.equal(mix(weights, z), z)
+
+
+def test_sources_that_cancel_out_give_the_heaviest() -> None:
+    (a,) = codes(1, dtype=torch.float32)
+    z = torch.stack([a, -a])
+    torch.testing.assert_close(mix(torch.tensor([[0.5, 0.5], [0.4, 0.6]]), z)[1], -a)
+    assert bool(mix(torch.tensor([[0.5, 0.5]]), z).isfinite().all())
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [[0.5, -0.5]],
+        [[0.0, 0.0]],
+        [[float("nan"), 1.0]],
+        [[float("inf"), 1.0]],
+        [[1.0, 0.0, 0.0]],
+        [1.0, 0.0],
+    ],
+)
+def test_mix_refuses_bad_weights(weights: list[object]) -> None:
+    with pytest.raises(ValueError, match="weights"):
+        mix(torch.tensor(weights), codes(2))
+
+
+def test_random_codes_never_change() -> None:
+    """A recipe that names a seed gives the same picture in every version."""
+    z = random_codes(3, 4, seed=7)
+    torch.testing.assert_close(z[0], torch.tensor(KNOWN), rtol=0, atol=1e-6)
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(3))
+    assert torch.equal(z, random_codes(3, 4, seed=7))
+    assert not torch.equal(z, random_codes(3, 4, seed=8))
+
+
+def test_random_codes_leave_the_global_generator_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    random_codes(2, 8, seed=1)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_random_codes_are_spread_evenly() -> None:
+    z = random_codes(4000, 8, seed=0)
+    assert float(z.mean(dim=0).abs().max()) < 0.03
+    torch.testing.assert_close(z.T @ z / len(z), torch.eye(8) / 8, rtol=0, atol=0.01)
+
+
+def test_expand_lets_one_code_drive_every_block() -> None:
+    z = codes(2)
+    styles = expand(z, 3)
+    assert styles.shape == (2, 3, 6)
+    assert all(torch.equal(styles[:, i], z) for i in range(3))
+
+
+def test_resample_blocks_keeps_what_it_is_told_to() -> None:
+    styles = codes(5, 16, dtype=torch.float32)
+    variants = resample_blocks(styles, {1, 3}, count=4, seed=2)
+    assert variants.shape == (4, 5, 16)
+    for variant, drawn in zip(variants, random_codes(4, 16, seed=2), strict=True):
+        for block in range(5):
+            assert torch.equal(variant[block], styles[block] if block in (1, 3) else drawn)
+    assert torch.equal(resample_blocks(styles, range(5), count=1, seed=0)[0], styles)
+    assert not torch.equal(resample_blocks(styles, (), count=1, seed=9)[0, 0], styles[0])
+
+
+@pytest.mark.parametrize("block", [-1, 5])
+def test_resample_blocks_refuses_unknown_blocks(block: int) -> None:
+    with pytest.raises(ValueError, match="do not exist"):
+        resample_blocks(codes(5), [block], count=1, seed=0)
