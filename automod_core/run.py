@@ -93,7 +93,8 @@ def resume_run(folder: Path, device: torch.device) -> Trainer:
     except UserError:
         raise
     except Exception as error:  # noqa: BLE001 - torch.load raises anything on damaged files
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} is damaged: {reason}") from error
     return trainer
 
 
