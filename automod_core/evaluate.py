@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator, load_model
+from automod_core.contact_sheet import contact_sheet
 from automod_core.errors import UserError
 from automod_core.faces import FACTORS, Factor, factor_column, sample_factors
 from automod_core.images import fidelity, save_image, to_uint8
@@ -107,6 +108,9 @@ class Evaluation:
         follows: range -> factor -> share in [0, 1] that follows B in mixtures whose range comes from B and the rest
             from A; None where it cannot be read.
         follows_by_scale: range -> scale of the factors -> mean of the shares.
+        code_directions: how many directions of the sphere the codes of held-out faces use, from 1 to the code size:
+            (sum of variances)^2 / (sum of squared variances) along their principal axes. If few, random codes show
+            no faces, and small features have no room.
         code_cosine: mean cos(z, phi(theta(z))) for z random, of held-out faces, and of the mixtures of each range.
     """
 
@@ -123,6 +127,7 @@ class Evaluation:
     factors: tuple[FactorScore, ...]
     follows: Mapping[str, Mapping[str, float | None]]
     follows_by_scale: Mapping[str, Mapping[str, float | None]]
+    code_directions: float
     code_cosine: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +143,7 @@ class Evaluation:
         for scale, shares in self.follows_by_scale.items():
             own = shares.get(scale)
             figures |= {} if own is None else {f"{scale}_follows": own}
+        figures["code_directions"] = self.code_directions
         figures["code_cosine_random"] = self.code_cosine["random"]
         return {name: round(value, 4) for name, value in figures.items()}
 
@@ -210,6 +216,12 @@ def share_of_second(mixed: Values, first: Values, second: Values) -> float | Non
     return b / (a + b) if a + b > 0.05 else None
 
 
+def directions_used(codes: Values) -> float:
+    """Participation ratio of the principal axes of codes (N, n): n if all vary alike, 1 if a single one does."""
+    covariance = np.cov(codes.T)
+    return float(np.trace(covariance) ** 2 / max(float(np.square(covariance).sum()), 1e-30))
+
+
 def _features(codes: Values) -> Values:
     scaled = codes * codes.shape[1] ** 0.5  # entries of about 1
     return np.concatenate([scaled, np.ones((len(codes), 1))], axis=1)
@@ -279,6 +291,7 @@ def run_evaluation(
         factors=scores,
         follows=follows,
         follows_by_scale={name: _by_scale(shares) for name, shares in follows.items()},
+        code_directions=directions_used(_numpy(codes)),
         code_cosine=cosines,
     )
 
@@ -417,6 +430,7 @@ def report(evaluation: Evaluation) -> str:
         f"On {e.faces:,} demo faces that it has never seen:",
         f"  reconstruction   L1 {e.l1:.4f} (range -1..1)   PSNR {e.psnr:.2f} dB   fidelity {e.fidelity:.2f}",
         "  code again       " + "   ".join(f"{name} {value:.3f}" for name, value in e.code_cosine.items()),
+        f"  the codes use {e.code_directions:.1f} directions",
         "",
         f"What the codes know (linear probe fitted to {e.probe_faces:,} training faces; R2 of 1 or AUC of 1 = all),",
         "how varied samples are (spread 1 = as real faces, shift 0 = no bias), and the share of a mix that follows B",
@@ -452,8 +466,6 @@ def _figure(value: float | None) -> str:
 
 
 _COLUMNS = 8  # pictures per row of a sheet
-_LABEL = 120  # pixels
-_GAP = 4
 
 
 def sheets(model: Automodulator, path: Path | str, seed: int = EVALUATION_SEED) -> None:
@@ -480,22 +492,4 @@ def sheets(model: Automodulator, path: Path | str, seed: int = EVALUATION_SEED) 
         rows.append((f"{name} from B", model.decode(styles)))
     samples = model.decode(random_codes(3 * _COLUMNS, model.code_size, seed))
     rows += [("random", part) for part in samples.split(_COLUMNS)]
-    save_image(path, _sheet(rows))
-
-
-def _sheet(rows: list[tuple[str, Tensor]]) -> NDArray[np.uint8]:
-    """Arrange labelled rows of pictures (8, 3, R, R) on one page, small pictures enlarged."""
-    from PIL import Image, ImageDraw
-
-    resolution = rows[0][1].shape[-1]
-    side = resolution * max(1, 128 // resolution)
-    step = side + _GAP
-    page = Image.new("RGB", (_LABEL + _COLUMNS * step + _GAP, len(rows) * step + _GAP), (32, 32, 34))
-    pen = ImageDraw.Draw(page)
-    for i, (label, pictures) in enumerate(rows):
-        top = _GAP + i * step
-        pen.text((8, top + side // 2 - 6), label, fill=(230, 230, 230))
-        for k, pixels in enumerate(to_uint8(pictures)):
-            picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
-            page.paste(picture, (_LABEL + _GAP + k * step, top))
-    return np.asarray(page)
+    save_image(path, contact_sheet(rows))

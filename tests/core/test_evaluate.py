@@ -70,6 +70,14 @@ def test_mixtures_that_follow_nobody_have_no_share() -> None:
     assert share_of_second(0.1 * other, first, second) is None
 
 
+def test_directions_used() -> None:
+    draw = np.random.default_rng(0)
+    codes = draw.normal(size=(5000, 8))
+    assert evaluate.directions_used(codes) == pytest.approx(8, abs=0.1)
+    assert evaluate.directions_used(codes * [1, 1, 0, 0, 0, 0, 0, 0]) == pytest.approx(2, abs=0.05)
+    assert evaluate.directions_used(np.ones((20, 8))) == 0
+
+
 # ---- a model whose pictures are the factors themselves ----
 
 _SCALE_OF_BLOCK = ("coarse", "medium", "fine")
