@@ -64,11 +64,11 @@ def run(arguments: Sequence[str], started_s: float | None = None) -> int:
     garbage, boundary = GuiGarbage(), CrashBoundary()
     boundary.crashed.connect(lambda what, details: studio.message.emit(what, details, "error"))
     boundary.install()
+    if options.startup_times:
+        print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
     window.first_painted.connect(service.start)
     window.first_painted.connect(lambda: studio.start(options.paths))
     studio.ready.connect(garbage.freeze)
-    if options.startup_times:
-        print_times(window, studio, started_s)
     window.show()
     try:
         return app.exec()
