@@ -25,6 +25,22 @@ def code_kl(z: Tensor) -> Tensor:
     return ((variance + mean.square() - variance.log() - 1) / 2).mean()
 
 
+def uniformity(z: Tensor) -> Tensor:
+    """How far codes are from lying evenly on the sphere, by their pairwise distances.
+
+    code_kl looks at each dimension alone, so codes that use a few directions only can satisfy it; this cannot be.
+
+    Args:
+        z: codes (B, n) of norm 1, B >= 2.
+
+    Returns:
+        Scalar in [-8, 0]: log of the mean over pairs of exp(-2 |z_i - z_j|^2); lower is more even.
+
+    Source: Wang and Isola 2020, arXiv:2005.10242, Sec. 4.1, with t = 2.
+    """
+    return torch.pdist(z).square().mul(-2).exp().mean().log()
+
+
 def margin_gap(kl_real: Tensor, kl_fake: Tensor, margin: float) -> Tensor:
     """What the encoder gains by telling real codes from those of samples, limited so that it cannot run away.
 

@@ -21,14 +21,14 @@ class Pictures:
     """A fixed set of pictures (N, 3, R, R), uint8, from which batches are drawn with replacement."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self._pixels = torch.from_numpy(pixels)
+        self.pixels = torch.from_numpy(pixels)
 
     def __len__(self) -> int:
-        return len(self._pixels)
+        return len(self.pixels)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return `count` pictures (count, 3, R, R), uint8."""
-        return self._pixels[torch.randint(0, len(self._pixels), (count,), generator=generator)]
+        return self.pixels[torch.randint(0, len(self.pixels), (count,), generator=generator)]
 
 
 def demo_pictures(

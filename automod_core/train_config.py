@@ -32,6 +32,16 @@ class TrainConfig:
     layer_weight: float = setting(1.0, "Layer weight", "weight of L_j, which keeps the scales apart", minimum=0)
     reconstruction_weight: float = setting(1.0, "Reconstruction weight", "weight of the picture error", minimum=0)
     edge_weight: float = setting(0.0, "Edge weight", "extra weight of errors at outlines", minimum=0)
+    perceptual_weight: float = setting(
+        0.0, "Perceptual weight", "weight of what a network sees in the picture: demo faces only", minimum=0
+    )
+    uniformity_weight: float = setting(
+        0.0, "Uniformity weight", "weight of pushing every two codes apart: codes use more directions", minimum=0
+    )
+    encoder_lr_factor: float = setting(1.0, "Encoder speed", "factor of the encoder's step size", above=0)
+    equalised_lr_factor: float = setting(
+        1.0, "Convolution speed", "factor of the step size of the decoder's convolutions", above=0
+    )
     decoder_learns_reconstruction: bool = setting(
         False, "Decoder learns from photos", "let the picture error reach the decoder: for little data and short runs"
     )

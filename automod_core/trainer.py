@@ -32,11 +32,20 @@ class PictureSource(Protocol):
         ...
 
 
+class Perception(Protocol):
+    """Compares pictures as a viewer would."""
+
+    def distance(self, x_rec: Tensor, x: Tensor) -> Tensor | None:
+        """Compare pictures (B, 3, R, R) in [-1, 1]: a scalar >= 0, or None where R is too small to see anything."""
+        ...
+
+
 class Trainer:
     """A run in memory: networks, averages, optimisers, random state, images seen."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self.config, self.device = config, device
+        self.perception: Perception | None = None  # set it before training; without one there is no perceptual term
         torch.manual_seed(config.seed)
         self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
         prepare_encoder_for_training(self.encoder)
@@ -45,8 +54,10 @@ class Trainer:
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average_encoder, self.average_decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
         betas = (config.beta1, config.beta2)
-        self.encoder_optimiser = torch.optim.Adam(self.encoder.parameters(), lr=1.0, betas=betas, foreach=True)
-        self.decoder_optimiser = torch.optim.Adam(self.decoder.parameters(), lr=1.0, betas=betas, foreach=True)
+        encoder_group = {"params": list(self.encoder.parameters()), "lr_factor": config.encoder_lr_factor}
+        self.encoder_optimiser = torch.optim.Adam([encoder_group], lr=1.0, betas=betas, foreach=True)
+        decoder_groups = _decoder_groups(self.decoder, config.equalised_lr_factor)
+        self.decoder_optimiser = torch.optim.Adam(decoder_groups, lr=1.0, betas=betas, foreach=True)
         self.generator = torch.Generator().manual_seed(config.seed)  # data, codes and mixtures, drawn on the CPU
         self.images_seen = 0
         self.steps = 0
@@ -65,7 +76,8 @@ class Trainer:
         config, now = self.config, moment_at(self.config.phases, self.images_seen)
         factor = cooldown_factor(self.images_seen, config.total_images, config.cooldown_images)
         for optimiser in (self.encoder_optimiser, self.decoder_optimiser):
-            optimiser.param_groups[0]["lr"] = now.phase.lr * factor
+            for group in optimiser.param_groups:
+                group["lr"] = now.phase.lr * factor * group["lr_factor"]
         x = training_pictures(source, now, config.mirror, self.generator, self.device)
         adversarial = self.steps % config.adversarial_every == 0
         terms, z = self._encoder_step(x, now, adversarial)
@@ -90,6 +102,14 @@ class Trainer:
         x_rec = self._decode(expand(z, config.model.n_blocks), now)
         terms = {"reconstruction": losses.reconstruction(x_rec, x, config.edge_weight), "kl_real": losses.code_kl(z)}
         loss = config.reconstruction_weight * terms["reconstruction"] + config.kl_weight * terms["kl_real"]
+        if config.perceptual_weight and self.perception is not None:
+            seen = self.perception.distance(x_rec, x)
+            if seen is not None:
+                terms["perceptual"] = seen
+                loss = loss + config.perceptual_weight * seen
+        if config.uniformity_weight:
+            terms["uniformity"] = losses.uniformity(z)
+            loss = loss + config.uniformity_weight * terms["uniformity"]
         if adversarial:
             with torch.no_grad():
                 styles, _ = self._sample_styles(z.detach(), len(x), config.encoder_mixtures, now)
@@ -187,6 +207,14 @@ class Trainer:
 
 
 _STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
+
+
+def _decoder_groups(decoder: Decoder, equalised_factor: float) -> list[dict[str, object]]:
+    """Parameter groups: equalised weights, whose entries are about 1, may step further than the others."""
+    named = list(decoder.named_parameters())
+    equalised = [p for name, p in named if "parametrizations" in name]
+    others = [p for name, p in named if "parametrizations" not in name]
+    return [{"params": equalised, "lr_factor": equalised_factor}, {"params": others, "lr_factor": 1.0}]
 
 
 def training_pictures(

@@ -22,6 +22,7 @@ from automod_core.errors import UserError
 from automod_core.presets import PRESETS
 
 if TYPE_CHECKING:
+    from automod_core.faces.factor_net import FacePerception
     from automod_core.pictures import Pictures
     from automod_core.train_config import TrainConfig
     from automod_core.trainer import Trainer
@@ -61,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
     folder: Path = args.out or args.resume
     try:
-        trainer, pictures = _resumed(args) if args.resume else _started(args)
+        trainer, pictures, data = _resumed(args) if args.resume else _started(args)
+        if data == _DEMO and trainer.config.perceptual_weight:
+            trainer.perception = _face_perception(pictures)
         with _stopping_signals() as caught:
             _train(args, trainer, pictures, folder, lambda: bool(caught))
     except torch.OutOfMemoryError as error:
@@ -78,7 +81,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures]":
+def _face_perception(pictures: "Pictures") -> "FacePerception":
+    from automod_core.faces.factor_net import FacePerception
+    from automod_core.pictures import DEMO_SEED
+
+    return FacePerception(pictures.pixels, DEMO_SEED)
+
+
+def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
     from automod_core.automodulator import choose_device
     from automod_core.run import check_free, start_run
 
@@ -92,10 +102,10 @@ def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures]":
     data = _data_name(args.data)
     pictures = _pictures(args, data, config)
     about = _about(data, len(pictures), f"Trained with the preset {preset!r}, seed {config.seed}.")
-    return start_run(config, args.out, device, about=about, data=data), pictures
+    return start_run(config, args.out, device, about=about, data=data), pictures, data
 
 
-def _resumed(args: argparse.Namespace) -> "tuple[Trainer, Pictures]":
+def _resumed(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
     from automod_core.automodulator import choose_device
     from automod_core.run import read_about, resume_run
 
@@ -103,7 +113,7 @@ def _resumed(args: argparse.Namespace) -> "tuple[Trainer, Pictures]":
     data = _data_name(args.data) if args.data else read_about(args.resume)[1]
     if not data:
         raise UserError(f"{args.resume} does not say which pictures it was trained on; name them with --data.")
-    return trainer, _pictures(args, data, trainer.config)
+    return trainer, _pictures(args, data, trainer.config), data
 
 
 def _data_name(data: str) -> str:
