@@ -1,11 +1,14 @@
 """Losses against independent versions, and their gradients."""
 
+import math
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from automod_core.losses import code_kl, cosine_distance, layer_disentanglement, margin_gap, reconstruction
+from automod_core.losses import code_kl, cosine_distance, layer_disentanglement, margin_gap, reconstruction, uniformity
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -106,3 +109,17 @@ def test_layer_disentanglement() -> None:
     literal = sum((x - y) ** 2 for x, y in pairs) / a.numel()
     assert float(layer_disentanglement(a, b)) == pytest.approx(literal, rel=1e-6)
     assert layer_disentanglement(a.bfloat16(), b.bfloat16()).dtype == torch.float32
+
+
+def test_uniformity_agrees_with_a_loop_over_pairs() -> None:
+    z = F.normalize(torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3)), dim=1)
+    pairs = [math.exp(-2 * float((z[i] - z[j]).square().sum())) for i in range(7) for j in range(i)]
+    assert uniformity(z).item() == pytest.approx(math.log(sum(pairs) / len(pairs)))
+    assert torch.autograd.gradcheck(uniformity, (z.requires_grad_(),))
+
+
+def test_uniformity_prefers_codes_that_use_every_direction() -> None:
+    generator = torch.Generator().manual_seed(4)
+    even = F.normalize(torch.randn(64, 16, generator=generator), dim=1)
+    flat = F.normalize(torch.cat([torch.randn(64, 4, generator=generator), torch.zeros(64, 12)], dim=1), dim=1)
+    assert uniformity(even) < uniformity(flat)

@@ -1,0 +1,65 @@
+"""The network that reads the factors of drawn faces, and the distance made from it."""
+
+import numpy as np
+import torch
+
+from automod_core.faces import FACTOR_NAMES, sample_factors
+from automod_core.faces.factor_net import FacePerception, FactorNet, perceptual_distance, train_factor_net
+from automod_core.pictures import drawn_faces
+
+SEED = 5
+
+
+def faces(count: int, size: int, *, start: int = 0) -> torch.Tensor:
+    return torch.from_numpy(drawn_faces(count, size, SEED, start=start))
+
+
+def test_it_learns_to_see_what_is_plain_to_see() -> None:
+    net = train_factor_net(faces(512, 32), SEED, steps=120)
+    x = faces(100, 32, start=1000).float() / 127.5 - 1
+    truth = sample_factors(100, SEED, start=1000)
+    seen = net(x).numpy()
+    for name in ("background_lightness", "skin_tone"):
+        column = FACTOR_NAMES.index(name)
+        correlation = np.corrcoef(truth[:, column], seen[:, column])
+        assert correlation[0, 1] > 0.7, name
+
+
+def test_training_is_reproducible_and_leaves_the_random_state_alone() -> None:
+    pictures = faces(64, 32)
+    before = torch.get_rng_state()
+    first = train_factor_net(pictures, SEED, steps=2)
+    assert torch.equal(torch.get_rng_state(), before)
+    again = train_factor_net(pictures, SEED, steps=2)
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert not a.requires_grad
+
+
+def test_distance_is_zero_for_the_same_and_grows_with_the_difference() -> None:
+    net = FactorNet(32).eval().requires_grad_(False)
+    x = faces(4, 32).float() / 127.5 - 1
+    near = torch.lerp(x, x.roll(1, 0), 0.1)
+    assert perceptual_distance(net, x, x) == 0
+    assert 0 < perceptual_distance(net, near, x) < perceptual_distance(net, x.roll(1, 0), x)
+
+
+def test_gradients_reach_only_the_reconstruction() -> None:
+    net = FactorNet(32).eval().requires_grad_(False)
+    x = faces(2, 32).float() / 127.5 - 1
+    x_rec = (x + 0.1).requires_grad_()
+    wanted = x.clone().requires_grad_()
+    perceptual_distance(net, x_rec, wanted).backward()
+    assert x_rec.grad is not None
+    assert x_rec.grad.abs().sum() > 0
+    assert wanted.grad is None
+
+
+def test_small_pictures_are_not_compared(monkeypatch) -> None:
+    monkeypatch.setattr(FacePerception, "STEPS", 1)
+    perception = FacePerception(faces(64, 64), SEED)
+    x = torch.zeros(2, 3, 16, 16)
+    assert perception.distance(x, x) is None
+    for size in (32, 64):
+        x = torch.zeros(2, 3, size, size)
+        assert perception.distance(x, x) == 0
