@@ -4,6 +4,8 @@ Modules hold effective weights. `prepare_decoder_for_training` and `prepare_enco
 needs (equalised learning rate, spectral normalisation); `effective_state` folds it away again.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
@@ -180,11 +182,15 @@ def prepare_decoder_for_training(decoder: Decoder) -> None:
             equalise(module)
 
 
-def prepare_encoder_for_training(encoder: Encoder) -> None:
-    """Initialise for training: spectral normalisation on the convolutions of all stages."""
+def prepare_encoder_for_training(encoder: Encoder, *, spectral_norm: bool = True) -> None:
+    """Initialise for training: Kaiming-normal convolutions, spectrally normalised as in the paper, or plain."""
     for name, module in list(encoder.named_modules()):
         if isinstance(module, nn.Conv2d) and name.startswith("stages."):
-            normalise_spectrally(module)
+            if spectral_norm:
+                normalise_spectrally(module)
+            else:
+                nn.init.kaiming_normal_(module.weight, a=LEAK)
+                nn.init.zeros_(cast("Tensor", module.bias))
 
 
 @torch.no_grad()

@@ -35,8 +35,14 @@ class TrainConfig:
     perceptual_weight: float = setting(
         0.0, "Perceptual weight", "weight of what a network sees in the picture: demo faces only", minimum=0
     )
+    perceived_weight: float = setting(
+        0.0, "Perceived weight", "weight of codes telling what that network sees in the picture", minimum=0
+    )
     uniformity_weight: float = setting(
         0.0, "Uniformity weight", "weight of pushing every two codes apart: codes use more directions", minimum=0
+    )
+    spectral_norm: bool = setting(
+        True, "Spectral norm", "bound each layer of the encoder: steadier over millions of images, slow for thousands"
     )
     encoder_lr_factor: float = setting(1.0, "Encoder speed", "factor of the encoder's step size", above=0)
     equalised_lr_factor: float = setting(

@@ -33,10 +33,19 @@ class PictureSource(Protocol):
 
 
 class Perception(Protocol):
-    """Compares pictures as a viewer would."""
+    """Looks at pictures as a viewer would."""
 
-    def distance(self, x_rec: Tensor, x: Tensor) -> Tensor | None:
-        """Compare pictures (B, 3, R, R) in [-1, 1]: a scalar >= 0, or None where R is too small to see anything."""
+    size: int  # numbers that sum up what is seen in a picture
+
+    def look(self, x: Tensor) -> list[Tensor] | None:
+        """See pictures (B, 3, R, R) in [-1, 1]: feature maps, then what they sum up to, (B, size).
+
+        None where R is too small to see anything.
+        """
+        ...
+
+    def distance(self, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
+        """Compare pictures with what `look` saw: a scalar >= 0, with a gradient to x_rec."""
         ...
 
 
@@ -45,10 +54,9 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self.config, self.device = config, device
-        self.perception: Perception | None = None  # set it before training; without one there is no perceptual term
         torch.manual_seed(config.seed)
         self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
-        prepare_encoder_for_training(self.encoder)
+        prepare_encoder_for_training(self.encoder, spectral_norm=config.spectral_norm)
         prepare_decoder_for_training(self.decoder)
         for module in cast("tuple[nn.Module, ...]", (self.encoder, self.decoder)):
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -58,9 +66,26 @@ class Trainer:
         self.encoder_optimiser = torch.optim.Adam([encoder_group], lr=1.0, betas=betas, foreach=True)
         decoder_groups = _decoder_groups(self.decoder, config.equalised_lr_factor)
         self.decoder_optimiser = torch.optim.Adam(decoder_groups, lr=1.0, betas=betas, foreach=True)
+        self.perception: Perception | None = None
+        self.code_head: nn.Linear | None = None
         self.generator = torch.Generator().manual_seed(config.seed)  # data, codes and mixtures, drawn on the CPU
         self.images_seen = 0
         self.steps = 0
+
+    def look_with(self, perception: Perception) -> None:
+        """Compare pictures by `perception` too, with the weights that the configuration gives; call it before training.
+
+        A linear head learns to tell from a code what `perception` sees in its picture; it belongs to the checkpoint.
+        """
+        self.perception = perception
+        if self.config.perceived_weight and self.code_head is None:
+            self._add_code_head(perception.size)
+
+    def _add_code_head(self, size: int) -> None:
+        self.code_head = nn.Linear(self.config.model.code_size, size).to(self.device)
+        nn.init.zeros_(self.code_head.weight)
+        group = {"params": list(self.code_head.parameters()), "lr_factor": _HEAD_LR_FACTOR}
+        self.encoder_optimiser.add_param_group(group)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -102,11 +127,10 @@ class Trainer:
         x_rec = self._decode(expand(z, config.model.n_blocks), now)
         terms = {"reconstruction": losses.reconstruction(x_rec, x, config.edge_weight), "kl_real": losses.code_kl(z)}
         loss = config.reconstruction_weight * terms["reconstruction"] + config.kl_weight * terms["kl_real"]
-        if config.perceptual_weight and self.perception is not None:
-            seen = self.perception.distance(x_rec, x)
-            if seen is not None:
-                terms["perceptual"] = seen
-                loss = loss + config.perceptual_weight * seen
+        if self.perception is not None:
+            looks = self._perceptual_terms(self.perception, x, x_rec, z)
+            loss = loss + sum(weight * term for weight, term in looks.values())
+            terms |= {name: term for name, (_, term) in looks.items()}
         if config.uniformity_weight:
             terms["uniformity"] = losses.uniformity(z)
             loss = loss + config.uniformity_weight * terms["uniformity"]
@@ -123,6 +147,19 @@ class Trainer:
         )
         self.decoder.requires_grad_(True)
         return {name: term.detach() for name, term in terms.items()}, z.detach()
+
+    def _perceptual_terms(
+        self, perception: Perception, x: Tensor, x_rec: Tensor, z: Tensor
+    ) -> dict[str, tuple[float, Tensor]]:
+        """Name -> weight and term: how different the pictures look, and how badly the codes tell what is seen."""
+        seen = perception.look(x)
+        if seen is None:
+            return {}
+        terms = {"perceptual": (self.config.perceptual_weight, perception.distance(x_rec, seen))}
+        if self.code_head is not None:
+            told = self.code_head(z * self.config.model.code_size**0.5)
+            terms["perceived"] = (self.config.perceived_weight, F.smooth_l1_loss(told, seen[-1]))
+        return terms
 
     def _decoder_step(self, z: Tensor, now: Moment) -> dict[str, Tensor]:
         """Make samples that the encoder spreads like photos, and whose codes and scales it recovers. Fig. 3b, Eq. 6."""
@@ -195,17 +232,24 @@ class Trainer:
             "images_seen": self.images_seen,
             "steps": self.steps,
             "generator": self.generator.get_state(),
+            "code_head": None if self.code_head is None else self.code_head.state_dict(),
             **{name: getattr(self, name).state_dict() for name in _STATEFUL},
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Go on from what state_dict gave."""
+        head = cast("dict[str, Tensor] | None", state.get("code_head"))
+        if head is not None:
+            if self.code_head is None:
+                self._add_code_head(len(head["bias"]))
+            cast("nn.Linear", self.code_head).load_state_dict(head)
         for name in _STATEFUL:
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"])  # type: ignore[arg-type]
         self.images_seen, self.steps = int(state["images_seen"]), int(state["steps"])  # type: ignore[call-overload]
 
 
+_HEAD_LR_FACTOR = 5.0  # the head is linear and starts at zero
 _STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
 
 

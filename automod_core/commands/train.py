@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from automod_core.commands.common import (
+    DEMO_DATA,
     SEED,
     Commands,
     add_command,
@@ -17,6 +18,7 @@ from automod_core.commands.common import (
     check_folder,
     progress,
     say,
+    training_pictures,
 )
 from automod_core.errors import UserError
 from automod_core.presets import PRESETS
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from automod_core.train_config import TrainConfig
     from automod_core.trainer import Trainer
 
-_DEMO = "demo"  # the word for drawn faces; a folder of that name is ./demo
 _EPILOG = """\
 Ctrl+C (or SIGTERM) stops after the current step and saves; the exit code is 130 (143) then. A second one ends the
 program at once: the last checkpoint stays. --resume goes on from there, with the same pictures unless --data names
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     folder: Path = args.out or args.resume
     try:
         trainer, pictures, data = _resumed(args) if args.resume else _started(args)
-        if data == _DEMO and trainer.config.perceptual_weight:
+        if data == DEMO_DATA and trainer.config.perceptual_weight:
             trainer.perception = _face_perception(pictures)
         with _stopping_signals() as caught:
             _train(args, trainer, pictures, folder, lambda: bool(caught))
@@ -95,7 +96,7 @@ def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
     device = choose_device(args.device)
     check_free(args.out)
     check_folder(args.out)
-    preset = args.preset or _DEMO
+    preset = args.preset or "demo"
     config = PRESETS[preset]()
     if args.seed is not None:
         config = dataclasses.replace(config, seed=args.seed)
@@ -118,7 +119,7 @@ def _resumed(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
 
 def _data_name(data: str) -> str:
     """Return the word demo, or the folder's absolute path: that still holds when the run is resumed from elsewhere."""
-    if data == _DEMO:
+    if data == DEMO_DATA:
         return data
     folder = Path(data).absolute()
     if not folder.is_dir():
@@ -127,19 +128,12 @@ def _data_name(data: str) -> str:
 
 
 def _pictures(args: argparse.Namespace, data: str, config: "TrainConfig") -> "Pictures":
-    from automod_core.pictures import demo_pictures, folder_pictures
-
-    size = max(phase.resolution for phase in config.phases)
-    if data == _DEMO:
-        with progress(args, "Drawing faces", "faces") as report:
-            return demo_pictures(size, report)
-    with progress(args, "Reading photos", "photos") as report:
-        return folder_pictures(Path(data), size, report)
+    return training_pictures(args, data, max(phase.resolution for phase in config.phases))
 
 
 def _about(data: str, count: int, notes: str) -> dict[str, Any]:
     """What the card of the model will say."""
-    if data == _DEMO:
+    if data == DEMO_DATA:
         known = {"trained_on": f"{count:,} drawn demo faces", "domain": "demo-faces", "licence": "Apache-2.0"}
     else:
         known = {"trained_on": f"{count:,} photos of the folder {Path(data).name}", "domain": "photos"}

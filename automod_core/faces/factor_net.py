@@ -44,23 +44,20 @@ class FactorNet(nn.Module):
         return self.features(x)[-1]
 
 
-def perceptual_distance(net: FactorNet, x_rec: Tensor, x: Tensor) -> Tensor:
-    """Mean absolute difference of what the network sees in two batches of pictures, each stage in its own unit.
+def perceptual_distance(net: FactorNet, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
+    """Mean absolute difference between what the network sees in pictures and what it saw in others.
 
     Args:
         net: a trained FactorNet, in evaluation mode, of the pictures' size.
         x_rec: pictures (B, 3, R, R) in [-1, 1]; gradients flow to these.
-        x: pictures they should look like, same shape.
+        seen: net.features of the pictures that they should look like.
 
     Returns:
-        Scalar >= 0; about 1 for two faces that have nothing to do with each other.
+        Scalar >= 0, each stage in units of its own spread; about 1 for faces that have nothing to do with each other.
 
     Source: the idea of feature distances is that of arXiv:1603.08155, Sec. 3.2.
     """
-    with torch.no_grad():
-        wanted = net.features(x)
-    seen = net.features(x_rec)
-    parts = [(a - b).abs().mean() / b.std().clamp_min(1e-3) for a, b in zip(seen, wanted, strict=True)]
+    parts = [(a - b).abs().mean() / b.std().clamp_min(1e-3) for a, b in zip(net.features(x_rec), seen, strict=True)]
     return torch.stack(parts).mean()
 
 
@@ -101,27 +98,33 @@ def train_factor_net(
 
 
 class FacePerception:
-    """Compares demo faces by a FactorNet of their size; a network is taught when its size comes up first.
+    """Looks at demo faces with a FactorNet of their size; a network is taught when its size comes up first.
 
     The networks follow from the faces and the seed alone, so a resumed run teaches the same ones again.
     """
 
     SMALLEST = 32  # pixels per side; below, eyes and mouths cannot be seen
     STEPS = 1500
+    size = len(FACTOR_NAMES)
 
     def __init__(self, pictures: Tensor, seed: int, progress: Callable[[int, int], object] | None = None) -> None:
         """Take faces 0 .. N - 1 of `seed`, uint8 (N, 3, R, R), R a power of two."""
         self._pictures, self._seed, self._progress = pictures, seed, progress
         self._nets: dict[int, FactorNet] = {}
 
-    def distance(self, x_rec: Tensor, x: Tensor) -> Tensor | None:
-        """See perceptual_distance; None for pictures below SMALLEST."""
+    def look(self, x: Tensor) -> list[Tensor] | None:
+        """Feature maps of pictures (B, 3, R, R), then their factors; None for pictures below SMALLEST."""
         size = x.shape[-1]
         if size < self.SMALLEST:
             return None
         if size not in self._nets:
             self._nets[size] = self._teach(size).to(x.device)
-        return perceptual_distance(self._nets[size], x_rec, x)
+        with torch.no_grad():
+            return self._nets[size].features(x)
+
+    def distance(self, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
+        """See perceptual_distance; `seen` comes from look."""
+        return perceptual_distance(self._nets[x_rec.shape[-1]], x_rec, seen)
 
     def _teach(self, size: int) -> FactorNet:
         factor = self._pictures.shape[-1] // size
