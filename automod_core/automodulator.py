@@ -8,9 +8,9 @@ from torch import Tensor
 
 from automod_core.config import block_size
 from automod_core.errors import UserError
-from automod_core.latent import expand
+from automod_core.latent import codes_from_prior, expand, random_codes
 from automod_core.model import Decoder, Encoder
-from automod_core.model_file import ModelCard, read_model
+from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
 
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
 
@@ -58,6 +58,7 @@ class Automodulator:
     def __init__(self, card: ModelCard, state: Mapping[str, Tensor], device: torch.device) -> None:
         self.card = card
         self.device = device
+        self._prior = (state[PRIOR_MEAN], state[PRIOR_FACTOR]) if PRIOR_MEAN in state else None
         with torch.device("meta"):
             self._encoder, self._decoder = Encoder(card.architecture), Decoder(card.architecture)
         for prefix, module in (("encoder.", self._encoder), ("decoder.", self._decoder)):
@@ -89,6 +90,21 @@ class Automodulator:
     def scale_ranges(self) -> dict[str, tuple[int, int]]:
         """Name -> first and last block, both included, coarse first."""
         return dict(self.card.scale_ranges)
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model knows where on the sphere the codes of its pictures lie."""
+        return self._prior is not None
+
+    def random_codes(self, count: int, seed: int) -> Tensor:
+        """Draw codes (count, n) of norm 1, float32, on the model's device, whose pictures look like the model's others.
+
+        They come from the model's code prior (see latent.fit_prior) if it has one, else evenly from the sphere. The
+        same seed gives the same codes on every device.
+        """
+        if self._prior is None:
+            return random_codes(count, self.code_size, seed).to(self.device)
+        return codes_from_prior(*self._prior, count, seed).to(self.device)
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Tensor:

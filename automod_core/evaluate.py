@@ -69,7 +69,7 @@ class FactorScore:
         score: the measure on held-out faces; None if too few show the factor.
         shown: when the factor can be seen, in words; "" = always. Only such faces count.
         faces: how many held-out faces those are.
-        sample_spread: standard deviation of what the probe reads in pictures of random codes, as a multiple of that in
+        sample_spread: standard deviation of what the probe reads in the model's samples, as a multiple of that in
             held-out faces: 1 = samples are as varied as real faces.
         sample_shift: distance of the two means, in standard deviations of the held-out faces: 0 = no bias.
     """
@@ -111,7 +111,8 @@ class Evaluation:
         code_directions: how many directions of the sphere the codes of held-out faces use, from 1 to the code size:
             (sum of variances)^2 / (sum of squared variances) along their principal axes. If few, random codes show
             no faces, and small features have no room.
-        code_cosine: mean cos(z, phi(theta(z))) for z random, of held-out faces, and of the mixtures of each range.
+        code_cosine: mean cos(z, phi(theta(z))) for z of the model's samples ("samples": as Automodulator.random_codes
+            draws them), even over the whole sphere ("uniform"), of held-out faces, and of the mixtures of each range.
     """
 
     model: str
@@ -136,7 +137,7 @@ class Evaluation:
 
     def summary(self) -> dict[str, float]:
         """Return the few figures that fit on a model card: errors, mean scores, shares on the diagonal."""
-        figures = {"l1": self.l1, "psnr_db": self.psnr, "fidelity": self.fidelity}
+        figures = {"faces": float(self.faces), "l1": self.l1, "psnr_db": self.psnr, "fidelity": self.fidelity}
         for measure, name in (("R2", "probe_r2"), ("AUC", "probe_auc")):
             mean = _mean_or_none([s.score for s in self.factors if s.measure == measure])
             figures |= {} if mean is None else {name: mean}
@@ -144,7 +145,7 @@ class Evaluation:
             own = shares.get(scale)
             figures |= {} if own is None else {f"{scale}_follows": own}
         figures["code_directions"] = self.code_directions
-        figures["code_cosine_random"] = self.code_cosine["random"]
+        figures |= {f"code_cosine_{name}": self.code_cosine[name] for name in ("samples", "uniform")}
         return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -263,17 +264,18 @@ def run_evaluation(
     if seed == DEMO_SEED:
         raise ValueError(f"seed {seed} names the training faces, which say nothing of new ones")
     ranges = model.scale_ranges
-    tally = _Tally((2 + len(ranges)) * count + PROBE_FACES, progress)
+    tally = _Tally((2 + model.has_prior + len(ranges)) * count + PROBE_FACES, progress)
 
     probe_codes = np.concatenate([_numpy(model.encode(x)) for x in _faces(model, PROBE_FACES, DEMO_SEED, tally)])
     probe = fit_probe(probe_codes, sample_factors(PROBE_FACES, DEMO_SEED))
     errors, codes = _reconstruct(model, count, seed, tally)
     factors = sample_factors(count, seed)
-    random_cosine, sample_values = _samples(model, probe, count, seed, tally)
+    sample_cosine, sample_values = _samples(model, probe, count, seed, tally)
+    uniform_cosine = _uniform_cosine(model, count, seed, tally) if model.has_prior else sample_cosine
     values = probe.read(_numpy(codes))
     scores = tuple(_score(i, factors, values, sample_values) for i in range(len(FACTORS)))
     readable = {score.name for score in scores if score.readable}
-    cosines, follows = {"random": random_cosine, "faces": errors["cosine"]}, {}
+    cosines, follows = {"samples": sample_cosine, "uniform": uniform_cosine, "faces": errors["cosine"]}, {}
     for name, (first, last) in ranges.items():
         cosines[name], mixed = _mixtures(model, probe, codes, first, last, tally)
         follows[name] = _follows(mixed, values, factors, readable)
@@ -342,14 +344,23 @@ def _reconstruct(model: Automodulator, count: int, seed: int, tally: _Tally) -> 
 
 
 def _samples(model: Automodulator, probe: Probe, count: int, seed: int, tally: _Tally) -> tuple[float, Values]:
-    """Mean cosine of random codes and their pictures' codes; what the probe reads in those pictures (count, F)."""
+    """Mean cosine of the samples' codes and their pictures' codes; what the probe reads in the pictures (count, F)."""
     cosine, values = [], []
-    for z in random_codes(count, model.code_size, seed).to(model.device).split(_BATCH):
+    for z in model.random_codes(count, seed).split(_BATCH):
         z_again = model.encode(model.decode(z).clamp(-1, 1))
         cosine += _cosines(z, z_again)
         values.append(probe.read(_numpy(z_again)))
         tally.add(len(z))
     return float(np.mean(cosine)), np.concatenate(values)
+
+
+def _uniform_cosine(model: Automodulator, count: int, seed: int, tally: _Tally) -> float:
+    """Mean cosine of codes drawn evenly from the sphere and their pictures' codes."""
+    cosine = []
+    for z in random_codes(count, model.code_size, seed).to(model.device).split(_BATCH):
+        cosine += _cosines(z, model.encode(model.decode(z).clamp(-1, 1)))
+        tally.add(len(z))
+    return float(np.mean(cosine))
 
 
 def _mixtures(
@@ -419,62 +430,18 @@ def _mean_or_none(values: list[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-# ---- for reading ----
-
-
-def report(evaluation: Evaluation) -> str:
-    """Return the figures as plain text, in tables."""
-    e = evaluation
-    lines = [
-        f"{e.model}: {e.resolution} x {e.resolution} pixels, {e.images_seen:,} training images seen",
-        f"On {e.faces:,} demo faces that it has never seen:",
-        f"  reconstruction   L1 {e.l1:.4f} (range -1..1)   PSNR {e.psnr:.2f} dB   fidelity {e.fidelity:.2f}",
-        "  code again       " + "   ".join(f"{name} {value:.3f}" for name, value in e.code_cosine.items()),
-        f"  the codes use {e.code_directions:.1f} directions",
-        "",
-        f"What the codes know (linear probe fitted to {e.probe_faces:,} training faces; R2 of 1 or AUC of 1 = all),",
-        "how varied samples are (spread 1 = as real faces, shift 0 = no bias), and the share of a mix that follows B",
-        "when a range comes from B and the rest from A (- = cannot be read):",
-        "",
-        f"  {'factor':<21}{'score':>9}  {'spread':>6} {'shift':>6}  " + "".join(f"{name:>8}" for name in e.follows),
-    ]
-    scale = ""
-    for f in e.factors:
-        if f.scale != scale:
-            scale = f.scale
-            lines.append(f"  {scale}")
-        score = f"{f.measure} {_figure(f.score)}"
-        shares = "".join(f"{_figure(shares[f.name]):>8}" for shares in e.follows.values())
-        note = f"   {f.shown}" if f.shown else ""
-        lines.append(f"    {f.name:<19}{score:>11}  {f.sample_spread:>6.2f} {f.sample_shift:>6.2f}{shares}{note}")
-    lines += [
-        "",
-        "Mean share that follows B:",
-        f"  {'from B':<12}" + "".join(f"{s + ' factors':>16}" for s in _scales()),
-    ]
-    for name, row in e.follows_by_scale.items():
-        lines.append(f"  {name:<12}" + "".join(f"{_figure(row[s]):>16}" for s in _scales()))
-    return "\n".join(lines) + "\n"
-
-
-def _scales() -> list[str]:
-    return list(dict.fromkeys(factor.scale for factor in FACTORS))
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
+# ---- for looking ----
 
 _COLUMNS = 8  # pictures per row of a sheet
 
 
 def sheets(model: Automodulator, path: Path | str, seed: int = EVALUATION_SEED) -> None:
-    """Save one picture for looking: held-out faces and reconstructions, mixtures at each range, random samples.
+    """Save one picture for looking: held-out faces and reconstructions, mixtures at each range, samples.
 
     Args:
         model: the model.
         path: the PNG to write.
-        seed: seed of the faces and of the random codes.
+        seed: seed of the faces and of the samples.
 
     Raises:
         UserError: the file cannot be written.
@@ -490,6 +457,6 @@ def sheets(model: Automodulator, path: Path | str, seed: int = EVALUATION_SEED) 
         styles = expand(a, model.n_blocks).clone()
         styles[:, first : last + 1] = b[:, None]
         rows.append((f"{name} from B", model.decode(styles)))
-    samples = model.decode(random_codes(3 * _COLUMNS, model.code_size, seed))
-    rows += [("random", part) for part in samples.split(_COLUMNS)]
+    samples = model.decode(model.random_codes(3 * _COLUMNS, seed))
+    rows += [("sample", part) for part in samples.split(_COLUMNS)]
     save_image(path, contact_sheet(rows))

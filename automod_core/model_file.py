@@ -6,7 +6,7 @@ Reading the card needs no torch, so lists of models open at once.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT_VERSION = 1
+PRIOR_MEAN, PRIOR_FACTOR = "prior.mean", "prior.factor"
+_PRIOR = frozenset({PRIOR_MEAN, PRIOR_FACTOR})
 _METADATA_KEY = "automod_card"
 
 
@@ -41,6 +43,7 @@ class ModelCard:
         crop_via: size in pixels through which photos go before the model's resolution; None means directly.
         figures: measured quality, name -> value.
         weights_sha256: identity of the weights; filled in when the file is saved.
+        prior_sha256: checksum of the file's code prior, "" if it has none; filled in when the file is saved.
         format_version: version of this card and file.
     """
 
@@ -56,6 +59,7 @@ class ModelCard:
     crop_via: int | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     weights_sha256: str = ""
+    prior_sha256: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -99,6 +103,7 @@ class ModelCard:
                 crop_via=None if crop_via is None else int(crop_via),
                 figures={str(k): float(v) for k, v in values.get("figures", {}).items()},
                 weights_sha256=str(values["weights_sha256"]),
+                prior_sha256=str(values.get("prior_sha256", "")),
                 format_version=version,
             )
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
@@ -106,7 +111,7 @@ class ModelCard:
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every tensor in a model file of this architecture."""
+    """Name -> shape of every weight in a model file of this architecture."""
     n, decoder, encoder = config.code_size, config.decoder_channels, config.encoder_channels
     shapes: dict[str, tuple[int, ...]] = {}
     for i in range(config.n_blocks):
@@ -131,10 +136,29 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def prior_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the two tensors of a code prior: a file has both, or neither as imported models do.
+
+    They are the mean and the lower triangular factor of latent.fit_prior, from which random codes are drawn.
+    """
+    return {PRIOR_MEAN: (config.code_size,), PRIOR_FACTOR: (config.code_size, config.code_size)}
+
+
 def weights_sha256(state: Mapping[str, "Tensor"]) -> str:
-    """SHA-256, hex, over names, shapes and float32 values in the order of the names."""
+    """SHA-256, hex, over names, shapes and float32 values of the weights, in the order of the names.
+
+    A code prior does not count: it changes which codes are drawn, but not what any recipe looks like.
+    """
+    return _sha256(state, state.keys() - _PRIOR)
+
+
+def _prior_sha256(state: Mapping[str, "Tensor"]) -> str:
+    return _sha256(state, _PRIOR) if state.keys() >= _PRIOR else ""
+
+
+def _sha256(state: Mapping[str, "Tensor"], names: Set[str]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(state):
+    for name in sorted(names):
         digest.update(f"{name}{tuple(state[name].shape)}".encode())
         digest.update(state[name].detach().float().cpu().contiguous().numpy().data)
     return digest.hexdigest()
@@ -146,7 +170,7 @@ def save_model(path: Path, card: ModelCard, state: Mapping[str, "Tensor"]) -> Mo
     Args:
         path: the .safetensors file to write.
         card: what the model says of itself.
-        state: effective weights as named by expected_shapes, float32.
+        state: effective weights as named by expected_shapes, and a code prior or none, float32.
 
     Raises:
         UserError: the file cannot be written.
@@ -158,7 +182,7 @@ def save_model(path: Path, card: ModelCard, state: Mapping[str, "Tensor"]) -> Mo
     problem = _weight_problem(card.architecture, state)
     if problem:
         raise ValueError(problem)
-    card = replace(card, weights_sha256=weights_sha256(state))
+    card = replace(card, weights_sha256=weights_sha256(state), prior_sha256=_prior_sha256(state))
     data = save(state, metadata={_METADATA_KEY: card.to_json(), "format": "pt"})
     write_atomically(Path(path), lambda file: file.write(data))
     return card
@@ -195,7 +219,8 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, "Tensor"]]:
     """Read card and weights of a model file.
 
     Returns:
-        The card, and the effective weights (CPU, float32) as named by expected_shapes.
+        The card, and the effective weights (CPU, float32) as named by expected_shapes, with those of prior_shapes if
+        the file has a code prior.
 
     Raises:
         UserError: the file is missing, damaged, newer, no model, or its weights are not finite or not the card's.
@@ -211,13 +236,36 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, "Tensor"]]:
     problem = _weight_problem(card.architecture, state)
     if problem is None and weights_sha256(state) != card.weights_sha256:
         problem = "its weights are not those that its card was made for (the checksum differs)"
+    if problem is None and _prior_sha256(state) != card.prior_sha256:
+        problem = "its code prior is not the one that its card was made for (the checksum differs)"
     if problem:
         raise UserError(f"{path.name} cannot be used: {problem}.")
     return card, state
 
 
+def write_figures(path: Path, figures: Mapping[str, float], measured: str) -> ModelCard:
+    """Put measured figures on the card of a model file, in place of earlier ones; weights and prior stay as they are.
+
+    Args:
+        path: the model file, rewritten atomically.
+        figures: name -> value.
+        measured: the weights_sha256 of the model that was measured.
+
+    Returns:
+        The new card.
+
+    Raises:
+        UserError: the file cannot be read or written, or holds another model than the one that was measured.
+    """
+    path = Path(path)
+    card, state = read_model(path)
+    if card.weights_sha256 != measured:
+        raise UserError(f"{path.name} was replaced while its model was measured, so the figures were not written.")
+    return save_model(path, replace(card, figures=dict(figures)), state)
+
+
 def _shape_problem(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    expected = expected_shapes(config)
+    expected = expected_shapes(config) | (prior_shapes(config) if shapes.keys() & _PRIOR else {})
     missing, extra = sorted(expected.keys() - shapes.keys()), sorted(shapes.keys() - expected.keys())
     if missing:
         return f"{len(missing)} weights are missing, the first is {missing[0]}"
@@ -236,6 +284,10 @@ def _weight_problem(config: ModelConfig, state: Mapping[str, "Tensor"]) -> str |
     for name, tensor in state.items():
         if not math.isfinite(float(tensor.sum())) and not bool(tensor.isfinite().all()):
             return f"{name} holds values that are not finite (NaN or infinity)"
+    if PRIOR_FACTOR in state:
+        factor = state[PRIOR_FACTOR]
+        if not bool((factor.triu(1) == 0).all() and (factor.diagonal() > 0).all()):
+            return f"{PRIOR_FACTOR} is not lower triangular with a positive diagonal"
     return None
 
 

@@ -45,13 +45,14 @@ def demo_pictures(
     Raises:
         UserError: the cache directory cannot be written to.
     """
-    path = cache_dir() / f"demo-faces-{size}px-seed{seed}-{count}.npy"
-    try:
-        pixels = np.load(path, allow_pickle=False)
-        if pixels.shape == (count, 3, size, size) and pixels.dtype == np.uint8:
-            return Pictures(pixels)
-    except (OSError, ValueError):
-        pass  # not there, or damaged: draw it again
+    path = _demo_path(size, seed, count)
+    for kept in sorted({count, max(count, DEMO_COUNT)}):  # a larger set begins with the same faces
+        try:
+            pixels = np.load(_demo_path(size, seed, kept), mmap_mode="r", allow_pickle=False)
+            if pixels.shape == (kept, 3, size, size) and pixels.dtype == np.uint8:
+                return Pictures(np.array(pixels[:count]))
+        except (OSError, ValueError):
+            pass  # not there, or damaged: draw it again
     pixels = np.empty((count, 3, size, size), np.uint8)
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)
@@ -60,6 +61,10 @@ def demo_pictures(
             progress(stop, count)
     write_atomically(path, lambda file: np.save(file, pixels))
     return Pictures(pixels)
+
+
+def _demo_path(size: int, seed: int, count: int) -> Path:
+    return cache_dir() / f"demo-faces-{size}px-seed{seed}-{count}.npy"
 
 
 def drawn_faces(count: int, size: int, seed: int, *, start: int = 0) -> NDArray[np.uint8]:

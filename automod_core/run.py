@@ -1,17 +1,27 @@
 """A run on disk: start, go on, stop and save. A run folder holds config.json, log.jsonl and checkpoint.pt."""
 
+import base64
 import dataclasses
+import io
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from PIL import Image
+from torch import Tensor
 
+from automod_core.automodulator import Automodulator
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
-from automod_core.model_file import ModelCard, save_model
+from automod_core.images import to_uint8
+from automod_core.latent import fit_prior
+from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, save_model
+from automod_core.pictures import Pictures
 from automod_core.schedule import moment_at
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import PictureSource, Trainer
@@ -21,6 +31,11 @@ CONFIG = "config.json"
 LOG = "log.jsonl"
 _FORMAT_VERSION = 1
 _LOG_EVERY_STEPS = 50
+PRIOR_PICTURES = 8000  # training pictures that a code prior is fitted to: many times the directions of a code
+_PREVIEW_PICTURES = 4
+_PREVIEW_SIDE = 64  # pixels at most
+_PREVIEW_CHARACTERS = 30_000  # of base64
+_BATCH = 250
 
 
 def start_run(
@@ -142,20 +157,31 @@ def train(
     save_checkpoint(trainer, folder)
 
 
-def export_run(folder: Path, target: Path, card: dict[str, Any] | None = None) -> ModelCard:
+def export_run(
+    folder: Path,
+    target: Path,
+    card: dict[str, Any] | None = None,
+    pictures: Pictures | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> ModelCard:
     """Write the averaged networks of a run's last checkpoint as a model file, cut to the blocks trained so far.
+
+    A block that is still fading in counts once it makes up half of the picture.
 
     Args:
         folder: the run's folder.
         target: the .safetensors file to write.
         card: fields of ModelCard that replace what the run says of itself.
+        pictures: the training pictures. With them the file gets a code prior, from which samples are drawn, and its
+            card a preview: some of the pictures as the model makes them. None leaves both out.
+        progress: called with the number of pictures encoded so far, and all.
 
     Raises:
         UserError: the run or the target cannot be used.
     """
     trainer = resume_run(folder, torch.device("cpu"))
     about, _ = read_about(folder)
-    n_blocks = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0)).phase.block + 1
+    n_blocks = _trained_blocks(trainer)
     architecture = trainer.config.model.cut_to(n_blocks)
     state = {
         name: tensor
@@ -163,4 +189,50 @@ def export_run(folder: Path, target: Path, card: dict[str, Any] | None = None) -
         if int(name.split(".")[2]) < n_blocks  # decoder.blocks.3.conv0.weight: part, list, number
     }
     fields = {"name": folder.name, "images_seen": trainer.images_seen, **about, **(card or {})}
-    return save_model(target, ModelCard(architecture=architecture, **fields), state)
+    model_card = ModelCard(architecture=architecture, **fields)
+    if pictures is not None:
+        model = Automodulator(model_card, state, trainer.device)
+        codes = _codes(model, pictures, trainer.config.mirror, progress)
+        mean, factor = fit_prior(codes)
+        state |= {PRIOR_MEAN: mean, PRIOR_FACTOR: factor}
+        model_card = dataclasses.replace(model_card, preview=_preview(model, codes[:_PREVIEW_PICTURES]))
+    return save_model(target, model_card, state)
+
+
+def _trained_blocks(trainer: Trainer) -> int:
+    now = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0))
+    return now.phase.block + (now.fade >= 0.5 or now.phase.block == 0)
+
+
+def _codes(
+    model: Automodulator, pictures: Pictures, mirror: bool, progress: Callable[[int, int], object] | None
+) -> Tensor:
+    """Codes (N, n) of up to PRIOR_PICTURES pictures, spread over the whole set, as the training saw them.
+
+    Where it mirrored half of them at random, each second one is.
+    """
+    count = min(len(pictures), PRIOR_PICTURES)
+    chosen = torch.linspace(0, len(pictures) - 1, count, dtype=torch.float64).round().long()
+    codes = []
+    for rows in chosen.split(_BATCH):
+        x = pictures.pixels[rows].float() / 127.5 - 1
+        if mirror:
+            x[1::2] = x[1::2].flip(-1)
+        codes.append(model.encode(F.avg_pool2d(x, x.shape[-1] // model.resolution)))
+        if progress:
+            progress(sum(map(len, codes)), count)
+    return torch.cat(codes)
+
+
+def _preview(model: Automodulator, codes: Tensor) -> str:
+    """Decode codes (B, n) side by side, at 64 pixels at most: a PNG as base64, of some 30,000 characters at most."""
+    pixels = to_uint8(model.decode(codes, min(model.resolution, _PREVIEW_SIDE)))  # (B, R, R, 3)
+    sheet = Image.fromarray(np.concatenate(list(pixels), axis=1))
+    text = _png_text(sheet)
+    return text if len(text) <= _PREVIEW_CHARACTERS else _png_text(sheet.quantize(256))
+
+
+def _png_text(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -12,11 +12,13 @@ from automod_core.errors import UserError
 
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
+    from automod_core.pictures import Pictures
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Report = Callable[[int, int], object]  # (done, all)
 Result = TypeVar("Result")
 
+DEMO_DATA = "demo"  # the word for drawn faces as training pictures; a folder of that name is ./demo
 _DELAY_S = 1.0  # work that is done before needs no progress bar
 _OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor does it: slower, but everything works."
 
@@ -149,6 +151,27 @@ def with_model(args: argparse.Namespace, work: Callable[["Automodulator"], Resul
             raise
     warn(_OUT_OF_MEMORY)
     return work(load_model(path, "cpu"))
+
+
+def training_pictures(args: argparse.Namespace, data: str, size: int, faces: int | None = None) -> "Pictures":
+    """The pictures of a run, with a progress bar while they are drawn or read.
+
+    Args:
+        args: the options of the command.
+        data: DEMO_DATA, or a folder's path.
+        size: pixels per side.
+        faces: how many demo faces; None means all.
+
+    Raises:
+        UserError: the folder holds too few pictures, or drawn faces cannot be kept.
+    """
+    from automod_core.pictures import demo_pictures, folder_pictures
+
+    if data == DEMO_DATA:
+        with progress(args, "Drawing faces", "faces") as report:
+            return demo_pictures(size, report) if faces is None else demo_pictures(size, report, count=faces)
+    with progress(args, "Reading photos", "photos") as report:
+        return folder_pictures(Path(data), size, report)
 
 
 def prepare_torch() -> None:

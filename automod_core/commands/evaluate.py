@@ -12,6 +12,7 @@ from automod_core.commands.common import (
     add_command,
     add_device_option,
     check_target,
+    model_path,
     prepare_torch,
     progress,
     say,
@@ -32,6 +33,7 @@ follow which photo. A model that knows other pictures gets poor figures.
 
 example:
   automod evaluate faces.safetensors --count 1000 -o figures.json --sheet sheet.png
+  automod evaluate faces.safetensors --write
 """
 
 
@@ -45,6 +47,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", metavar="K", type=SEED, default=_SEED, help=f"series of faces (default: {_SEED})")
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="also write the figures to this file, as JSON")
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="also save faces, mixes and samples as one picture")
+    parser.add_argument("--write", action="store_true", help="also put the main figures on the model's card")
     add_device_option(parser)
 
 
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the tables, write what was asked for."""
     prepare_torch()
     from automod_core.files import write_atomically
+    from automod_core.model_file import write_figures
     from automod_core.pictures import DEMO_SEED
 
     if args.seed == DEMO_SEED:
@@ -61,11 +65,15 @@ def run(args: argparse.Namespace) -> int:
     for target in (args.out, args.sheet):
         if target is not None:
             check_target(target, [args.model] if args.model else [])
+    if args.write:
+        check_target(model_path(args.model))
     with progress(args, "Evaluating", "pictures") as report:
         evaluation, text = with_model(args, lambda model: _evaluated(model, args, report))
     if args.out is not None:
         figures = json.dumps(evaluation.to_dict(), indent=2) + "\n"
         write_atomically(args.out, lambda file: file.write(figures.encode()))
+    if args.write:
+        write_figures(model_path(args.model), evaluation.summary(), evaluation.model_sha256)
     if not args.quiet:
         say(text.rstrip("\n"))
     return 0
@@ -74,8 +82,9 @@ def run(args: argparse.Namespace) -> int:
 def _evaluated(model: "Automodulator", args: argparse.Namespace, shown: Report) -> "tuple[Evaluation, str]":
     """The figures, and their tables."""
     from automod_core import evaluate
+    from automod_core.evaluation_report import report
 
     evaluation = evaluate.run_evaluation(model, args.count, args.seed, shown)
     if args.sheet is not None:
         evaluate.sheets(model, args.sheet, args.seed)
-    return evaluation, evaluate.report(evaluation)
+    return evaluation, report(evaluation)

@@ -9,7 +9,24 @@ from typing import TYPE_CHECKING
 from automod_core.commands.common import Commands, add_command, model_path, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from automod_core.model_file import ModelCard
+
+# Name on the card, as Evaluation.summary gives it -> what people read
+_FIGURES = (
+    ("fidelity", "Likeness", "{:.2f} (1 = the same picture)"),
+    ("l1", "Mean error", "{:.4f} (of a range of 2)"),
+    ("psnr_db", "PSNR", "{:.1f} dB"),
+    ("probe_r2", "Known of shapes and shades", "{:.2f} (mean R2 of the factors, 1 = all)"),
+    ("probe_auc", "Known of yes or no", "{:.2f} (mean AUC of the factors, 0.5 = nothing, 1 = all)"),
+    ("coarse_follows", "Coarse follows its photo", "{:.0%}"),
+    ("medium_follows", "Medium follows its photo", "{:.0%}"),
+    ("fine_follows", "Fine follows its photo", "{:.0%}"),
+    ("code_directions", "Directions in use", "{:.1f}"),
+    ("code_cosine_samples", "Codes of samples kept", "{:.2f} (cosine, 1 = exactly)"),
+    ("code_cosine_uniform", "Codes from anywhere kept", "{:.2f} (cosine, 1 = exactly)"),
+)
 
 
 def add(commands: Commands) -> None:
@@ -59,5 +76,16 @@ def _rows(path: Path, card: "ModelCard") -> list[tuple[str, str]]:
         ("Notes", card.notes),
     ]
     rows += [(name, " ".join(text.split())) for name, text in optional if text]
-    rows += [(f"  {name}", f"{value:.4g}") for name, value in card.figures.items()]
+    rows.append(("Samples", "drawn like the training pictures" if card.prior_sha256 else "drawn evenly from all codes"))
+    if card.figures:
+        faces = card.figures.get("faces")
+        rows.append(("Measured", f"on {faces:,.0f} demo faces that it has never seen" if faces else ""))
+        rows += _figure_rows(card.figures)
     return [*rows, ("SHA-256", card.weights_sha256)]
+
+
+def _figure_rows(figures: "Mapping[str, float]") -> list[tuple[str, str]]:
+    """(what, text) of each figure, in words where they are known."""
+    known = {name: (title, form) for name, title, form in _FIGURES}
+    rows = [(f"  {title}", form.format(figures[name])) for name, (title, form) in known.items() if name in figures]
+    return rows + [(f"  {name}", f"{value:.4g}") for name, value in figures.items() if name not in {*known, "faces"}]

@@ -56,15 +56,14 @@ def _write_samples(model: "Automodulator", count: int, seed: int, folder: Path, 
     import numpy as np
 
     from automod_core.images import save_image, to_uint8
-    from automod_core.latent import random_codes
     from automod_core.recipe import Recipe, RecipeSource
 
-    codes = random_codes(count, model.code_size, seed)
+    codes = model.random_codes(count, seed)
     weights = np.ones((model.n_blocks, 1))
     for start in range(0, count, _BATCH):
         batch = codes[start : start + _BATCH]
         pictures = to_uint8(model.decode(batch))
-        for number, (code, pixels) in enumerate(zip(batch.numpy(), pictures, strict=True), start=start + 1):
+        for number, (code, pixels) in enumerate(zip(batch.cpu().numpy(), pictures, strict=True), start=start + 1):
             source = RecipeSource(f"Sample {number} of seed {seed}", code)
             recipe = Recipe(model.hash, model.card.name, (source,), weights)
             save_image(folder / f"sample_{number:04d}.png", pixels, recipe)

@@ -12,7 +12,8 @@ import automod_core
 from automod_core import automodulator
 from automod_core.automodulator import Automodulator, Renderer, choose_device, load_model
 from automod_core.errors import UserError
-from automod_core.latent import random_codes
+from automod_core.latent import codes_from_prior, fit_prior, random_codes
+from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, read_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +219,20 @@ def test_loading_leaves_the_global_generator_alone(other_model_path: Path) -> No
 def test_encode_of_a_decoded_picture_is_a_code(model: Automodulator) -> None:
     z = model.encode(model.decode(random_codes(2, 16, seed=0)))
     torch.testing.assert_close(F.normalize(z, dim=1), z)
+
+
+def test_random_codes_are_even_without_a_prior(model: Automodulator) -> None:
+    assert not model.has_prior
+    assert torch.equal(model.random_codes(3, seed=4), random_codes(3, 16, seed=4))
+
+
+def test_random_codes_come_from_the_prior_of_the_file(other_model_path: Path, tmp_path: Path) -> None:
+    card, state = read_model(other_model_path)
+    mean, factor = fit_prior(F.normalize(random_codes(40, 16, seed=1) + 0.5, dim=1))
+    save_model(tmp_path / "m.safetensors", card, state | {PRIOR_MEAN: mean, PRIOR_FACTOR: factor})
+    model = load_model(tmp_path / "m.safetensors", "cpu")
+    assert model.has_prior
+    assert model.hash == card.weights_sha256
+    assert torch.equal(model.random_codes(3, seed=4), codes_from_prior(mean, factor, 3, seed=4))
+    z = random_codes(2, 16, seed=0)
+    assert torch.equal(model.decode(z), load_model(other_model_path, "cpu").decode(z))

@@ -1,5 +1,6 @@
 """Every command as a person types it: results, sentences, exit codes, and files that are whole or absent."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -380,10 +381,35 @@ def test_train_to_the_end_and_export(capsys, tmp_path, photos, short_training) -
     assert (card.name, card.domain) == ("mine", "photos")
     assert card.trained_on == f"3 photos of the folder {tmp_path.name}"
     assert "seed 3" in card.notes
+    assert card.prior_sha256
+    assert card.preview
     assert call("export", folder, "-o", model, "--name", "Mine", "-q") == 0
     assert read_card(model).name == "Mine"
     assert capsys.readouterr().out == ""
     assert call("sample", "-n", 1, "-o", tmp_path / "s", "--model", model) == 0
+
+
+def test_export_without_the_pictures_says_so(capsys, tmp_path, photos, short_training) -> None:
+    folder, model = tmp_path / "run", tmp_path / "m.safetensors"
+    photo_folder = tmp_path / "photos"
+    photo_folder.mkdir()
+    for photo in photos:
+        photo.rename(photo_folder / photo.name)
+    assert call("train", "--data", photo_folder, "--out", folder, "-q") == 0
+    photo_folder.rename(tmp_path / "moved")
+    capsys.readouterr()
+    for change, words in ((None, f"no longer in {photo_folder}"), ("", "does not say which pictures")):
+        if change is not None:
+            values = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps(values | {"data": change}))
+        assert call("export", folder, "-o", model) == 0
+        captured = capsys.readouterr()
+        assert captured.err.startswith("automod: ")
+        assert words in captured.err
+        assert "no preview" in captured.err
+        assert captured.err.count("\n") == 1
+        assert "48 images seen" in captured.out
+        assert (read_card(model).preview, read_card(model).prior_sha256) == ("", "")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -419,6 +445,9 @@ def test_demo_data(tmp_path, monkeypatch, short_training) -> None:
     about, data = run.read_about(tmp_path / "run")
     assert data == "demo"
     assert (about["domain"], about["trained_on"]) == ("demo-faces", "20 drawn demo faces")
+    monkeypatch.setattr(run, "PRIOR_PICTURES", 10)
+    assert call("export", tmp_path / "run", "-o", tmp_path / "m.safetensors", "-q") == 0
+    assert load_model(tmp_path / "m.safetensors", "cpu").has_prior
 
 
 def test_train_refuses_what_does_not_fit(capsys, tmp_path, photos, short_training) -> None:
@@ -455,6 +484,23 @@ def test_evaluate(capsys, tmp_path, monkeypatch, tiny_model_path) -> None:
     assert figures["faces"] == 20
     assert figures["model_sha256"] == read_card(tiny_model_path).weights_sha256
     assert load_photo(sheet).width > 500
+
+
+def test_evaluate_writes_the_figures_on_the_card(capsys, tmp_path, monkeypatch, tiny_model_path) -> None:
+    monkeypatch.setattr(evaluate, "PROBE_FACES", 60)
+    model = tmp_path / "m.safetensors"
+    model.write_bytes(tiny_model_path.read_bytes())
+    before, state = read_model(model)
+    assert call("evaluate", model, "-n", 20, "--write", "-q") == 0
+    card, state_after = read_model(model)
+    assert card == dataclasses.replace(before, figures=card.figures)
+    assert card.figures["faces"] == 20
+    assert all(torch.equal(state[name], state_after[name]) for name in state)
+    assert call("info", model) == 0
+    text = capsys.readouterr().out
+    for words in ("on 20 demo faces that it has never seen", "  PSNR  ", " dB\n", "drawn evenly", "Mean error"):
+        assert words in text
+    assert "psnr_db" not in text
 
 
 def test_evaluate_refuses_what_proves_nothing(capsys, tmp_path, tiny_model_path) -> None:

@@ -13,8 +13,10 @@ from automod_core import evaluate
 from automod_core.automodulator import Automodulator, load_model
 from automod_core.config import ModelConfig
 from automod_core.errors import UserError
-from automod_core.evaluate import auc, evaluate_model, fit_probe, r_squared, report, run_evaluation, share_of_second
+from automod_core.evaluate import auc, evaluate_model, fit_probe, r_squared, run_evaluation, share_of_second
+from automod_core.evaluation_report import report
 from automod_core.faces import FACTORS, factor_column, sample_factors
+from automod_core.latent import fit_prior
 from automod_core.model_file import ModelCard
 from automod_core.pictures import DEMO_SEED
 
@@ -100,6 +102,7 @@ class Oracle(Automodulator):
         ranges = {name: (i, i) for i, name in enumerate(_SCALE_OF_BLOCK)}
         self.card = ModelCard(name="Oracle", architecture=config, scale_ranges=ranges, images_seen=7)
         self.device = torch.device("cpu")
+        self._prior = None
 
     def encode(self, images: Tensor) -> Tensor:
         values = _GAIN * images.flatten(1)[:, :N_FACTORS]
@@ -147,6 +150,8 @@ def test_the_figures_can_be_written_and_read(oracle: evaluate.Evaluation) -> Non
     summary = oracle.summary()
     assert summary.keys() >= {"l1", "psnr_db", "probe_r2", "probe_auc", "coarse_follows", "fine_follows"}
     assert ModelCard(name="x", architecture=Oracle().card.architecture, figures=summary).figures == summary
+    assert summary["faces"] == 300
+    assert oracle.code_cosine["samples"] == oracle.code_cosine["uniform"]  # it has no prior
     text = report(oracle)
     assert text.startswith("Oracle: 16 x 16 pixels, 7 training images seen\n")
     assert all(factor.name in text for factor in FACTORS)
@@ -164,6 +169,22 @@ def test_a_model_that_knows_nothing_is_seen_through(other_model_path: Path, monk
     assert calls[-1][0] == calls[-1][1] == 150 + 5 * 40
     assert "-" in report(result)
     json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_samples_are_measured_as_the_model_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle's pictures show no codes but those of faces: its prior knows them, the whole sphere does not."""
+    monkeypatch.setattr(evaluate, "drawn_faces", spelled_faces)
+    monkeypatch.setattr(evaluate, "PROBE_FACES", 1200)
+    model = Oracle()
+    faces = torch.from_numpy(spelled_faces(1200, 16, seed=9)).float() / 127.5 - 1
+    model._prior = fit_prior(model.encode(faces))
+    calls: list[tuple[int, int]] = []
+    result = run_evaluation(model, 300, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (1200 + 6 * 300,) * 2
+    assert result.code_cosine["samples"] > 0.98
+    assert result.code_cosine["uniform"] < 0.9
+    assert result.summary()["code_cosine_samples"] == pytest.approx(result.code_cosine["samples"], abs=1e-4)
+    assert all(0.5 < score.sample_spread < 1.15 and score.sample_shift < 0.5 for score in result.factors)
 
 
 def test_bad_arguments(tiny_model_path: Path) -> None:

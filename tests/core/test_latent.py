@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from automod_core.latent import expand, mix, random_codes, resample_blocks, slerp, to_sphere
+from automod_core.latent import (
+    codes_from_prior,
+    expand,
+    fit_prior,
+    mix,
+    random_codes,
+    resample_blocks,
+    slerp,
+    to_sphere,
+)
 
 KNOWN = [-0.0880767, 0.4716828, 0.5680906, -0.6686037]
 
@@ -170,3 +179,77 @@ def test_resample_blocks_keeps_what_it_is_told_to() -> None:
 def test_resample_blocks_refuses_unknown_blocks(block: int) -> None:
     with pytest.raises(ValueError, match="do not exist"):
         resample_blocks(codes(5), [block], count=1, seed=0)
+
+
+def test_resample_blocks_takes_codes_that_were_drawn_before() -> None:
+    styles, drawn = codes(5, 16), codes(3, 16, seed=1, dtype=torch.float32)
+    variants = resample_blocks(styles, {0}, drawn)
+    assert variants.dtype == styles.dtype
+    for variant, z in zip(variants, drawn, strict=True):
+        assert torch.equal(variant[0], styles[0])
+        assert torch.equal(variant[1:], z.to(styles).expand(4, -1))
+    for bad in (codes(3, 15), codes(1, 16)[0]):
+        with pytest.raises(ValueError, match="drawn codes"):
+            resample_blocks(styles, {0}, bad)
+
+
+# ---- the code prior ----
+
+
+def cap_codes(count: int, size: int, seed: int = 0) -> Tensor:
+    """Codes of norm 1 that fill a part of the sphere only: around one direction, and unevenly."""
+    generator = torch.Generator().manual_seed(seed)
+    spread = torch.linspace(0.05, 0.3, size, dtype=torch.float64)
+    z = spread * torch.randn(count, size, dtype=torch.float64, generator=generator)
+    z[:, 0] += 1
+    return to_sphere(z)
+
+
+def test_fit_prior_gives_mean_and_covariance() -> None:
+    z = cap_codes(500, 8)
+    mean, factor = fit_prior(z)
+    assert (mean.dtype, factor.dtype) == (torch.float32, torch.float32)
+    torch.testing.assert_close(mean.double(), z.mean(dim=0), rtol=0, atol=1e-6)
+    expected = torch.cov(z.T, correction=0) + 1e-6 / 8 * torch.eye(8)
+    torch.testing.assert_close((factor @ factor.T).double(), expected, rtol=0, atol=1e-6)
+    assert torch.equal(factor, factor.tril())
+
+
+def test_codes_from_prior_lie_where_the_fitted_codes_do() -> None:
+    z = cap_codes(4000, 8)
+    drawn = codes_from_prior(*fit_prior(z), 4000, seed=1).double()
+    torch.testing.assert_close(drawn.norm(dim=1), torch.ones(4000).double(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(drawn.mean(dim=0), z.mean(dim=0), rtol=0, atol=0.02)
+    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(z.T), rtol=0, atol=0.01)
+
+
+def test_codes_from_prior_never_change() -> None:
+    mean, factor = fit_prior(cap_codes(500, 4))
+    z = codes_from_prior(mean, factor, 3, seed=7)
+    normal = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    by_hand = [[float(mean[i] + sum(factor[i, k] * row[k] for k in range(4))) for i in range(4)] for row in normal]
+    torch.testing.assert_close(z, to_sphere(torch.tensor(by_hand)), rtol=0, atol=1e-6)
+    assert torch.equal(z, codes_from_prior(mean, factor, 3, seed=7))
+    assert not torch.equal(z, codes_from_prior(mean, factor, 3, seed=8))
+
+
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_fewer_codes_than_numbers_in_a_code(count: int) -> None:
+    """The drawn codes stay in the plane of the fitted ones, but for the jitter."""
+    z = cap_codes(count, 64)
+    drawn = codes_from_prior(*fit_prior(z), 50, seed=0).double()
+    assert bool(drawn.isfinite().all())
+    basis = torch.linalg.qr(z.T).Q  # (64, count)
+    assert float((drawn - drawn @ basis @ basis.T).norm(dim=1).max()) < 2e-3
+
+
+def test_codes_that_are_all_the_same() -> None:
+    (z,) = codes(1, 32)
+    drawn = codes_from_prior(*fit_prior(z.expand(10, -1)), 20, seed=0).double()
+    assert float((drawn - z).norm(dim=1).max()) < 2e-3
+
+
+@pytest.mark.parametrize("bad", [torch.ones(1, 4), torch.ones(4), torch.full((3, 4), float("nan"))])
+def test_fit_prior_refuses_what_says_nothing(bad: Tensor) -> None:
+    with pytest.raises(ValueError, match="codes must be"):
+        fit_prior(bad)

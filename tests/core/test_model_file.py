@@ -14,7 +14,17 @@ from torch import Tensor
 
 from automod_core.config import ModelConfig
 from automod_core.errors import UserError
-from automod_core.model_file import FORMAT_VERSION, ModelCard, expected_shapes, read_card, read_model, save_model
+from automod_core.model_file import (
+    FORMAT_VERSION,
+    PRIOR_FACTOR,
+    PRIOR_MEAN,
+    ModelCard,
+    expected_shapes,
+    read_card,
+    read_model,
+    save_model,
+    write_figures,
+)
 
 CONFIG = ModelConfig(code_size=4, decoder_channels=(3, 2), encoder_channels=(2, 3), style_gain=2.0)
 CARD = ModelCard(
@@ -35,6 +45,10 @@ CARD = ModelCard(
 def weights(seed: int = 0) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {name: torch.randn(shape, generator=generator) for name, shape in expected_shapes(CONFIG).items()}
+
+
+def prior() -> dict[str, Tensor]:
+    return {PRIOR_MEAN: torch.full((4,), 0.4), PRIOR_FACTOR: torch.tensor(0.1).expand(4, 4).tril()}
 
 
 @pytest.fixture
@@ -114,8 +128,10 @@ def test_extra_bytes_at_the_end(model: Path) -> None:
     refused(model)
 
 
-def test_a_changed_byte_is_refused_or_harmless(model: Path) -> None:
-    """No byte can change a weight unnoticed, and none makes anything but a UserError."""
+@pytest.mark.parametrize("extra", [{}, prior()], ids=["plain", "prior"])
+def test_a_changed_byte_is_refused_or_harmless(model: Path, extra: dict[str, Tensor]) -> None:
+    """No byte can change a weight or the prior unnoticed, and none makes anything but a UserError."""
+    save_model(model, CARD, weights() | extra)
     data, draw = model.read_bytes(), random.Random(0)
     refusals = 0
     for _ in range(250):
@@ -128,7 +144,7 @@ def test_a_changed_byte_is_refused_or_harmless(model: Path) -> None:
         except UserError:
             refusals += 1
         else:
-            assert all(torch.equal(state[name], tensor) for name, tensor in weights().items())
+            assert all(torch.equal(state[name], tensor) for name, tensor in (weights() | extra).items())
     assert refusals > 100
 
 
@@ -234,3 +250,78 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, model: Path) -> None:
 def test_a_range_beyond_the_blocks_is_no_card() -> None:
     with pytest.raises(ValueError, match="fine"):
         replace(CARD, scale_ranges={"fine": (1, 2)})
+
+
+# ---- the code prior ----
+
+
+@pytest.fixture
+def with_prior(tmp_path: Path) -> Path:
+    path = tmp_path / "prior.safetensors"
+    save_model(path, CARD, weights() | prior())
+    return path
+
+
+def test_a_prior_is_kept_and_leaves_the_identity_alone(model: Path, with_prior: Path) -> None:
+    card, state = read_model(with_prior)
+    assert all(torch.equal(state[name], tensor) for name, tensor in prior().items())
+    assert card.weights_sha256 == read_card(model).weights_sha256
+    assert len(card.prior_sha256) == 64
+    assert read_card(model).prior_sha256 == ""
+
+
+def test_files_from_before_there_were_priors_still_open(model: Path) -> None:
+    rewrite(model, card=lambda values: values.pop("prior_sha256"))
+    assert read_model(model)[0].prior_sha256 == ""
+
+
+def test_half_a_prior_or_one_of_another_shape(with_prior: Path) -> None:
+    data = with_prior.read_bytes()
+    for name, other in ((PRIOR_MEAN, PRIOR_FACTOR), (PRIOR_FACTOR, PRIOR_MEAN)):
+        rewrite(with_prior, state=lambda tensors, name=name: tensors.pop(name))  # type: ignore[misc]
+        refused(with_prior, "missing", name)
+        with pytest.raises(ValueError, match=name):
+            save_model(with_prior, CARD, weights() | {other: prior()[other]})
+        with_prior.write_bytes(data)
+    rewrite(with_prior, state=lambda tensors: tensors.update({PRIOR_MEAN: torch.zeros(5)}))
+    refused(with_prior, PRIOR_MEAN, "[5]", "[4]")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({PRIOR_MEAN: torch.full((4,), float("nan"))}, "not finite"),
+        ({PRIOR_FACTOR: torch.ones(4, 4)}, "triangular"),
+        ({PRIOR_FACTOR: torch.zeros(4, 4)}, "positive diagonal"),
+        ({PRIOR_MEAN: torch.full((4,), 0.5)}, "checksum"),
+    ],
+)
+def test_a_prior_that_is_damaged(with_prior: Path, change: dict[str, Tensor], word: str) -> None:
+    rewrite(with_prior, state=lambda tensors: tensors.update(change))
+    refused(with_prior, "prior", word)
+
+
+def test_a_prior_taken_away_or_put_in(model: Path, with_prior: Path) -> None:
+    rewrite(with_prior, state=lambda tensors: [tensors.pop(name) for name in prior()])
+    refused(with_prior, "code prior")
+    rewrite(model, state=lambda tensors: tensors.update(prior()))
+    refused(model, "code prior")
+
+
+# ---- figures on the card ----
+
+
+def test_figures_are_written_on_the_card_and_nothing_else_changes(with_prior: Path) -> None:
+    before, state = read_model(with_prior)
+    card = write_figures(with_prior, {"psnr_db": 20.5}, before.weights_sha256)
+    after, state_after = read_model(with_prior)
+    assert card == after == replace(before, figures={"psnr_db": 20.5})
+    assert state.keys() == state_after.keys()
+    assert all(torch.equal(state[name], state_after[name]) for name in state)
+
+
+def test_figures_of_another_model_are_not_written(model: Path) -> None:
+    before = model.read_bytes()
+    with pytest.raises(UserError, match="replaced"):
+        write_figures(model, {}, "0" * 64)
+    assert model.read_bytes() == before

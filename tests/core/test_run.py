@@ -1,17 +1,24 @@
 """Runs on disk: start, stop, go on, export at each phase, and refuse what is damaged."""
 
+import base64
+import io
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+from automod_core import pictures, run
 from automod_core.automodulator import load_model
 from automod_core.config import ModelConfig
 from automod_core.errors import UserError
+from automod_core.images import to_uint8
+from automod_core.model_file import read_model
 from automod_core.pictures import Pictures, demo_pictures, drawn_faces, folder_pictures
 from automod_core.run import CHECKPOINT, LOG, export_run, resume_run, save_checkpoint, start_run, train
 from automod_core.schedule import Phase
@@ -112,6 +119,53 @@ def test_export_at_each_phase_opens(folder: Path, faces: Pictures, tmp_path: Pat
     torch.testing.assert_close(model.decode(z), expected.detach())
 
 
+def test_a_block_counts_from_the_middle_of_its_fade(folder: Path, faces: Pictures, tmp_path: Path) -> None:
+    trainer = start_run(CONFIG, folder, CPU, about=ABOUT)
+    for images, size in ((20, 4), (24, 8), (36, 8), (40, 16)):  # blocks 1 and 2 fade in from 16 to 24 and 32 to 40
+        train(trainer, faces, folder, stop=lambda images=images: trainer.images_seen >= images)  # type: ignore[misc]
+        assert export_run(folder, tmp_path / "m.safetensors").architecture.resolution == size
+
+
+def test_export_with_pictures_fits_a_prior_and_makes_a_preview(
+    folder: Path, faces: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start_run(CONFIG, folder, CPU, about=ABOUT)
+    train(trainer, faces, folder, stop=lambda: trainer.images_seen >= 32)  # 8 pixels: the faces are larger
+    plain = export_run(folder, tmp_path / "plain.safetensors")
+    monkeypatch.setattr(run, "PRIOR_PICTURES", 10)
+    monkeypatch.setattr(run, "_BATCH", 4)
+    calls: list[tuple[int, int]] = []
+    progress = lambda done, total: calls.append((done, total))  # noqa: E731
+    card = export_run(folder, tmp_path / "m.safetensors", None, faces, progress)
+    assert calls == [(4, 10), (8, 10), (10, 10)]
+    assert card.weights_sha256 == plain.weights_sha256
+    assert (plain.preview, plain.prior_sha256) == ("", "")
+    model = load_model(tmp_path / "m.safetensors", "cpu")
+    x = faces.pixels[[0, 1, 2, 4, 5, 6, 7, 9, 10, 11]].float() / 127.5 - 1  # ten of twelve, from first to last
+    for number in (1, 3, 5, 7, 9):
+        x[number] = x[number].flip(-1)  # CONFIG mirrors
+    codes = model.encode(torch.nn.functional.avg_pool2d(x, 2))
+    _, state = read_model(tmp_path / "m.safetensors")
+    torch.testing.assert_close(state["prior.mean"], codes.mean(dim=0), rtol=0, atol=1e-5)
+    with Image.open(io.BytesIO(base64.b64decode(card.preview))) as image:
+        assert (image.format, image.size) == ("PNG", (32, 8))
+        first = to_uint8(model.decode(codes[:1])[0]).astype(int)
+        assert abs(np.asarray(image)[:, :8] - first).max() <= 1
+
+
+def test_a_preview_is_small_whatever_the_model_shows() -> None:
+    class Noise:
+        resolution = 256
+
+        def decode(self, codes: Tensor, resolution: int) -> Tensor:
+            return torch.rand(len(codes), 3, resolution, resolution) * 2 - 1
+
+    text = run._preview(Noise(), torch.zeros(4, 8))  # type: ignore[arg-type]
+    assert len(text) < 30_000
+    with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+        assert image.size == (256, 64)
+
+
 def test_export_of_a_run_that_has_just_begun(folder: Path, tmp_path: Path) -> None:
     start_run(CONFIG, folder, CPU, about=ABOUT)
     assert export_run(folder, tmp_path / "m.safetensors").images_seen == 0
@@ -201,10 +255,19 @@ def test_demo_pictures_are_drawn_once_and_kept() -> None:
     kept = demo_pictures(8, lambda done, total: calls.append((done, total)), count=6, seed=5)
     assert calls == [(6, 6)]
     assert len(kept) == 6
-    batch = [pictures.draw(9, torch.Generator().manual_seed(0)) for pictures in (drawn, kept)]
+    batch = [faces.draw(9, torch.Generator().manual_seed(0)) for faces in (drawn, kept)]
     assert torch.equal(*batch)
     assert batch[0].shape == (9, 3, 8, 8)
     assert batch[0].dtype == torch.uint8
+
+
+def test_fewer_faces_are_taken_from_a_larger_set_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "DEMO_COUNT", 6)
+    drawn = demo_pictures(8, count=6, seed=5)
+    calls: list[tuple[int, int]] = []
+    fewer = demo_pictures(8, lambda done, total: calls.append((done, total)), count=4, seed=5)
+    assert calls == []
+    assert torch.equal(fewer.pixels, drawn.pixels[:4])
 
 
 def test_faces_of_a_series_do_not_depend_on_the_batch() -> None:
@@ -219,6 +282,6 @@ def test_a_folder_of_photos(tmp_path: Path) -> None:
     for i in range(3):
         Image.new("RGB", (20 + i, 30), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    pictures = folder_pictures(tmp_path, 8)
-    assert len(pictures) == 3
-    assert pictures.draw(2, torch.Generator().manual_seed(0)).shape == (2, 3, 8, 8)
+    read = folder_pictures(tmp_path, 8)
+    assert len(read) == 3
+    assert read.draw(2, torch.Generator().manual_seed(0)).shape == (2, 3, 8, 8)
