@@ -11,8 +11,9 @@ def demo_preset() -> TrainConfig:
     """Return the recipe of demo models: 64x64, for two CPU cores and two hours.
 
     It departs from the paper where little data and a short run ask for it (docs/adr/0003-the-demo-recipe.md): the
-    decoder learns from the pictures too, outlines and what a viewer looks at weigh more, samples come every third step,
-    codes are pushed apart and enter the AdaIN maps with a gain, mixtures are those of training pictures.
+    decoder learns from the pictures too, outlines and what a viewer looks at weigh more, codes are pushed apart, tell
+    what is seen and enter the AdaIN maps with a gain, the encoder has no spectral norm, samples come every third step,
+    mixtures are those of training pictures.
     """
     return TrainConfig(
         model=ModelConfig(
@@ -30,12 +31,14 @@ def demo_preset() -> TrainConfig:
         reconstruction_weight=3.0,
         edge_weight=1.0,
         perceptual_weight=1.0,
-        uniformity_weight=0.3,
+        perceived_weight=0.3,
+        uniformity_weight=0.2,
         cosine_weight=0.5,
         decoder_learns_reconstruction=True,
         photo_mixtures=True,
         adversarial_every=3,
-        encoder_lr_factor=0.5,
+        spectral_norm=False,
+        encoder_lr_factor=0.7,
         equalised_lr_factor=4.0,
         beta1=0.5,
         average_encoder=True,
