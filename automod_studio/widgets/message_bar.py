@@ -77,6 +77,7 @@ class MessageBar(QWidget):
         if level == "info":
             self._clock.start(_INFO_STAYS_MS)
         self.show()
+        self.update()  # a bar that is there already may change its colour
 
     def clear(self) -> None:
         """Take the message away."""

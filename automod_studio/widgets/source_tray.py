@@ -77,6 +77,10 @@ class SourceTray(QWidget):
         """Offer these pictures while there is no photo: (path, (H, W, 3) uint8) each."""
         self.empty.show_samples(samples)
 
+    def focus_parts(self) -> list[QWidget]:
+        """What Tab goes through, from top to bottom; the cards were made in any order."""
+        return [*self.cards, self.add_button, self.empty]
+
     def sizeHint(self) -> QSize:
         return QSize(280, 480)
 

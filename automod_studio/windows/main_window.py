@@ -39,6 +39,7 @@ from automod_studio.widgets.mixer import MixerPanel
 from automod_studio.widgets.source_tray import SourceTray
 from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
+from automod_studio.windows.focus_order import set_focus_order
 from automod_studio.windows.import_dialog import ImportDialog
 from automod_studio.windows.published_dialog import PublishedDialog
 from automod_studio.windows.settings_dialog import SettingsDialog
@@ -50,6 +51,7 @@ _LAYOUT_VERSION = 1  # grows when docks come or go, so that an old layout is not
 _FIRST_SIZE = (1440, 900)
 _FRAME = (8, 40)  # what a window manager may add
 _DOCK_WIDTHS = (288, 320)
+_PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
 
 
 class MainWindow(QMainWindow):
@@ -433,6 +435,11 @@ class MainWindow(QMainWindow):
 
     # ---- events ----
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        parts = [*self.tray.focus_parts(), self.canvas, self.canvas_bar, self.messages]
+        set_focus_order([*parts, self.mixer, self.history, self.status], self)  # cards and sliders come and go
+        return super().focusNextPrevChild(forward)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.source() is None and drops.is_welcome(event.mimeData()):  # not our own picture
             event.setDropAction(Qt.DropAction.CopyAction)  # file managers propose a move as well
@@ -491,6 +498,3 @@ class MainWindow(QMainWindow):
         self.studio.keep_last_mix()
         self._drag_out.clean_up()
         event.accept()
-
-
-_PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)

@@ -414,3 +414,19 @@ def test_an_unknown_model_is_named_when_a_mix_is_opened(qtbot, window, tmp_path,
     drop(other, mime_of(tmp_path / "mix.png"))
     qtbot.waitUntil(lambda: "Foreign" in said(other))
     assert names(other) == ["sample-0.png", "sample-1.png"]
+
+
+def test_tab_goes_through_the_window_as_one_reads_it(qtbot, window: MainWindow, photos) -> None:
+    drop(window, mime_of(*photos))
+    settle(qtbot, window, photos)
+    window.mixer.sections["coarse"].set_expanded(True)
+    window.setFocus()
+    seen: list[QWidget] = []
+    for _ in range(200):
+        window.focusNextPrevChild(True)
+        if window.focusWidget() in seen:
+            break
+        seen.append(window.focusWidget())
+    sliders = [s.rows.sliders[0].groove for s in window.mixer.sections.values()]
+    expected = [*window.tray.cards, window.tray.add_button, window.canvas, *sliders, window.status.model_button]
+    assert [w for w in seen if w in expected] == expected
