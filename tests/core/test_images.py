@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from automod_core.errors import UserError
 from automod_core.images import FAIR_FIDELITY, GOOD_FIDELITY, fidelity, level, save_image, to_tensor, to_uint8
+from automod_core.paths import assets_dir
 from automod_core.recipe import Recipe, RecipeSource, read_recipe
 
 RECIPE = Recipe("h", "m", (RecipeSource("a", np.ones(4)),), np.ones((2, 1)))
@@ -172,6 +173,23 @@ def test_levels_mean_what_they_say() -> None:
     assert [level(v) for v in (0, FAIR_FIDELITY - 1e-9, FAIR_FIDELITY, GOOD_FIDELITY - 1e-9, GOOD_FIDELITY, 1)] == (
         ["poor", "poor", "fair", "fair", "good", "good"]
     )
+
+
+@pytest.mark.parametrize("path", sorted((assets_dir() / "samples").glob("*.png")), ids=lambda path: path.stem)
+def test_a_face_without_features_is_no_good_likeness(path) -> None:
+    with Image.open(path) as image:
+        sample = np.asarray(image.convert("RGB").resize((64, 64), Image.Resampling.BOX))
+    soft = blurred(sample, 1)
+    smeared = soft.copy()
+    smeared[24:50, 16:50] = blurred(sample, 6)[24:50, 16:50]  # eyes, nose and mouth
+    assert level(fidelity(sample, soft)) == "good"
+    assert level(fidelity(sample, smeared)) != "good"
+
+
+@pytest.mark.parametrize("resolution", [16, 32])
+def test_small_pictures_are_judged_as_well(resolution) -> None:
+    assert level(fidelity(face(resolution), face(resolution, smile=2.0))) == "good"
+    assert level(fidelity(face(resolution), noise(0, resolution))) == "poor"
 
 
 @pytest.mark.parametrize("resolution", [64, 128, 256, 512])
