@@ -52,8 +52,11 @@ class MixerPanel(QWidget):
             return
         key = (view.sources, tuple((r.name, r.title, tuple(b.block for b in r.blocks)) for r in view.ranges))
         if key != self._built_for:
+            focused = self._focused()
             self._build(view)
             self._built_for = key
+            if focused is not None:
+                self._focus_again(*focused)
         for range_view in view.ranges:
             self.sections[range_view.name].show_view(range_view)
         self._pages.setCurrentIndex(1)
@@ -76,6 +79,23 @@ class MixerPanel(QWidget):
                 self._sections.addWidget(Hairline())
             self._sections.addWidget(self._make_section(view, range_view))
         self._sections.addStretch(1)
+
+    def _focused(self) -> tuple[str, str] | None:
+        """Range and name of the control that has the focus; None if it is in no section."""
+        control = self.window().focusWidget()
+        for name, section in self.sections.items():
+            if control is not None and section.isAncestorOf(control):
+                return name, control.accessibleName()
+        return None
+
+    def _focus_again(self, range_name: str, control_name: str) -> None:
+        """Give the focus to the control that took the place of one, or to the first of its range."""
+        section = self.sections.get(range_name) or next(iter(self.sections.values()))
+        controls = section.findChildren(QWidget)
+        stops = [c for c in controls if c.focusPolicy() & Qt.FocusPolicy.TabFocus and c.isEnabled()]
+        same = [c for c in stops if c.accessibleName() == control_name]
+        for control in (same or stops)[:1]:
+            control.setFocus()
 
     def _make_section(self, view: MixerView, range_view: RangeView) -> RangeSection:
         name = range_view.name

@@ -16,6 +16,7 @@ from automod_studio.settings import Settings
 from automod_studio.studio import last_mix_path
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
+from automod_studio.workers.requests import PhotoItem
 from tests.conftest import make_tiny_model
 from tests.studio.conftest import drop, mime_of
 from tests.studio.pictures import make_mixed_folder, make_picture
@@ -430,3 +431,15 @@ def test_tab_goes_through_the_window_as_one_reads_it(qtbot, window: MainWindow, 
     sliders = [s.rows.sliders[0].groove for s in window.mixer.sections.values()]
     expected = [*window.tray.cards, window.tray.add_button, window.canvas, *sliders, window.status.model_button]
     assert [w for w in seen if w in expected] == expected
+
+
+def test_a_new_photo_leaves_the_focus_on_its_slider(qtbot, window: MainWindow, photos) -> None:
+    drop(window, mime_of(*photos))
+    settle(qtbot, window, photos)
+    window.mixer.sections["coarse"].rows.sliders[1].groove.setFocus()
+    window.studio.add_photos([PhotoItem(path=str(make_picture(photos[0].parent / "dora.png", 9)))])
+    qtbot.waitUntil(lambda: len(names(window)) == 4)
+    assert window.focusWidget() is window.mixer.sections["coarse"].rows.sliders[1].groove
+    window.remove(window.studio.document.sources[0].id)
+    window.remove(window.studio.document.sources[0].id)
+    assert window.mixer.sections["coarse"].isAncestorOf(window.focusWidget())
