@@ -93,6 +93,8 @@ class Studio(QObject):
         self._waiting: list[_PhotoRequest] = []  # until there is a model
         self._model_request, self._model_device, self._loading = 0, "", False
         self._loading_first = True
+        self._first_trouble: Trouble | None = None  # of the model that was asked for, while another is tried instead
+        self._told_no_model = False
         service.rendered.connect(self._rendered)
         service.model_loaded.connect(self._model_loaded)
         service.photos_found.connect(self._photos_found)
@@ -165,7 +167,10 @@ class Studio(QObject):
             self.load_model(Path(reply.path))  # photos came or went in the meantime
             return
         self.busy.emit("")
-        self.device = reply.device
+        self.device, self._first_trouble = reply.device, None
+        if self._told_no_model:
+            self._told_no_model = False
+            self.message.emit("", "", "info")  # the trouble is over
         ref, sources, path = reply.ref, reply.sources, Path(reply.path)
         if self.document.model is None:
             self.session.start(edits.set_model(Document(), ref, ()))
@@ -190,14 +195,17 @@ class Studio(QObject):
 
     def _model_failed(self, reply: ModelLoaded) -> None:
         self.busy.emit("")
-        self._report(reply.trouble)
+        self._first_trouble = self._first_trouble or reply.trouble
+        self._report(self._first_trouble)
         if self.document.model is not None:
+            self._first_trouble = None
             return  # it stays in use
         if self._model_device != "auto":  # chosen on another machine, or the card was taken out
             self.load_model(Path(reply.path), "auto")
         elif Path(reply.path) != default_model_path():
             self.load_model(default_model_path(), "auto")
         else:
+            self._first_trouble, self._told_no_model = None, True
             self.nothing_to_show.emit("There is no model yet. Open one, or get one of the published models.")
 
     def _engine_broken(self, trouble: Trouble) -> None:

@@ -346,6 +346,17 @@ def test_without_any_model_the_window_says_what_to_do(qtbot, make_window, monkey
     settle(qtbot, window)
 
 
+def test_the_trouble_of_the_model_that_was_asked_for_is_told(qtbot, make_window, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(studio_module, "default_model_path", lambda: tmp_path / "gone.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    window = make_window(tmp_path / "bad.safetensors")
+    qtbot.waitUntil(lambda: "no model yet" in window.canvas.accessibleDescription())
+    assert "bad.safetensors" in said(window)
+    drop(window, mime_of(make_tiny_model(tmp_path / "new.safetensors", seed=4)))
+    settle(qtbot, window)
+    assert window.messages.isHidden()
+
+
 def test_the_last_mix_is_offered_at_the_next_start(qtbot, open_window, photos) -> None:
     first = open_window()
     drop(first, mime_of(*photos[:2]))
