@@ -249,7 +249,7 @@ class Trainer:
         self.images_seen, self.steps = int(state["images_seen"]), int(state["steps"])  # type: ignore[call-overload]
 
 
-_HEAD_LR_FACTOR = 5.0  # the head is linear and starts at zero
+_HEAD_LR_FACTOR = 1.7  # the head is linear and starts at zero
 _STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
 
 
