@@ -82,11 +82,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _face_perception(pictures: "Pictures") -> "FacePerception":
+def _face_perception(args: argparse.Namespace, pictures: "Pictures") -> "FacePerception":
     from automod_core.faces.factor_net import FacePerception
     from automod_core.pictures import DEMO_SEED
 
-    return FacePerception(pictures.pixels, DEMO_SEED)
+    def report(done: int, total: int) -> None:
+        if done == 1 and not args.quiet:
+            say(f"Teaching a network to see the faces, {total:,} steps: a minute or two…")
+
+    return FacePerception(pictures.pixels, DEMO_SEED, report)
 
 
 def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
