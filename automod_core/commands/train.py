@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     folder: Path = args.out or args.resume
     try:
         trainer, pictures, data = _resumed(args) if args.resume else _started(args)
-        if data == DEMO_DATA and trainer.config.perceptual_weight:
-            trainer.perception = _face_perception(pictures)
+        if data == DEMO_DATA and (trainer.config.perceptual_weight or trainer.config.perceived_weight):
+            trainer.look_with(_face_perception(args, pictures))
         with _stopping_signals() as caught:
             _train(args, trainer, pictures, folder, lambda: bool(caught))
     except torch.OutOfMemoryError as error:

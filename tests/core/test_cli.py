@@ -155,7 +155,7 @@ def test_devices_that_do_not_exist(capsys, tmp_path, tiny_model_path, device) ->
 
 
 def test_encode(capsys, tmp_path, photos, tiny_model_path) -> None:
-    out = tmp_path / "new" / "codes.npz"
+    out = tmp_path / "codes.npz"
     assert call("encode", *photos, "-o", out, "--model", tiny_model_path) == 0
     assert "3 of 3 photos encoded" in capsys.readouterr().out
     with np.load(out) as file:
@@ -212,6 +212,11 @@ def test_targets_are_refused_before_the_work(capsys, tmp_path, photos, tiny_mode
     assert "is a file" in refused(capsys, "sample", "-o", photos[0] / "s", *model)
     assert "is a file" in refused(capsys, "demo-faces", "-o", photos[0])
     assert "cannot be written" in refused(capsys, "encode", photos[0], "-o", "x" * 300, *model)
+    for command in ("encode", "mix"):
+        gone = tmp_path / "gone" / "x.png"
+        sentence = refused(capsys, command, photos[0], "-o", gone, *model)
+        assert sentence == f"automod: {gone} cannot be written: there is no folder {gone.parent}.\n"
+    assert not (tmp_path / "gone").exists()
     assert photos[0].read_bytes() == before
 
 
@@ -248,7 +253,9 @@ def test_ranges_that_are_not_named_take_photo_1(tmp_path, photos, tiny_model_pat
 
 def test_mix_as_jpeg_says_that_the_recipe_is_not_in_it(capsys, tmp_path, photos, tiny_model_path) -> None:
     assert call("mix", photos[0], "-o", tmp_path / "m.jpg", "--model", tiny_model_path) == 0
-    assert "only PNG" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "mixed from 1 photo." in captured.out
+    assert "only PNG" in captured.err
     assert load_photo(tmp_path / "m.jpg").size == (16, 16)
 
 
@@ -537,6 +544,7 @@ def test_ctrl_c_leaves_nothing_half_written(capsys, tmp_path, photos, tiny_model
     def interrupt(*_):
         signal.raise_signal(signal.SIGINT)
 
+    (tmp_path / "out").mkdir()
     monkeypatch.setattr("os.fsync", interrupt)  # the file is written by then, but not in place
     assert call("encode", *photos, "-o", tmp_path / "out" / "c.npz", "--model", tiny_model_path) == 130
     assert capsys.readouterr().err == "automod: Stopped.\n"
@@ -554,6 +562,7 @@ def test_a_disk_without_room(capsys, tmp_path, photos, tiny_model_path, monkeypa
 
     monkeypatch.setattr("os.fsync", full)
     out = tmp_path / "out" / "m.png"
+    out.parent.mkdir()
     assert "No space left" in refused(capsys, "mix", *photos, "-o", out, "--model", tiny_model_path)
     assert list(out.parent.iterdir()) == []
 
@@ -584,3 +593,24 @@ def test_a_bar_on_a_terminal_only(capsys, monkeypatch) -> None:
 def test_names_that_the_terminal_cannot_show(capsys, monkeypatch) -> None:
     common.say("photo \udcff.png")
     assert capsys.readouterr().out == "photo \\udcff.png\n"
+
+
+def test_demo_training_looks_at_faces_and_goes_on(capsys, tmp_path, monkeypatch, short_training) -> None:
+    from automod_core import pictures
+    from automod_core.faces.factor_net import FacePerception
+
+    def seeing_preset() -> TrainConfig:
+        model = ModelConfig(code_size=8, decoder_channels=(8, 8, 8, 8), encoder_channels=(8, 8, 8, 8))
+        phases = (Phase(block=3, images=64, fade_images=0, batch=8, lr=1e-3),)
+        return TrainConfig(model=model, phases=phases, perceptual_weight=1.0, perceived_weight=1.0, spectral_norm=False)
+
+    monkeypatch.setitem(presets.PRESETS, "demo", seeing_preset)
+    monkeypatch.setattr(pictures.demo_pictures, "__kwdefaults__", {"count": 64, "seed": 0})
+    monkeypatch.setattr(FacePerception, "STEPS", 2)
+    folder = tmp_path / "run"
+    assert call("train", "--data", "demo", "--out", folder) == 0
+    assert "Teaching a network to see the faces" in capsys.readouterr().out
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert all(line["perceptual"] > 0 and line["perceived"] > 0 for line in lines)
+    assert call("train", "--resume", folder, "-q") == 0  # the head that tells what is seen belongs to the checkpoint
+    assert call("export", folder, "-o", tmp_path / "m.safetensors", "-q") == 0
