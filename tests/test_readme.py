@@ -26,7 +26,6 @@ def commands() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("automod ")]
 
 
-@pytest.mark.skipif(not paths.default_model_path().is_file(), reason="the model that ships is not here yet")
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("anna", "ben"):
         shutil.copy(paths.assets_dir() / "samples" / f"{name}.png", tmp_path / f"{name}.jpg")
