@@ -31,10 +31,15 @@ def test_one_source_gives_everything() -> None:
     assert (make_document(1).weights == 1).all()
 
 
-def test_the_second_source_is_seen_at_once_in_the_fine_range() -> None:
+def test_the_second_source_is_seen_at_once_in_all_but_the_coarse_range() -> None:
     document = edits.add_sources(make_document(1), [make_source(9)])
     assert [s.letter for s in document.sources] == ["A", "B"]
-    assert document.weights.tolist() == [[1, 0]] * 4 + [[0, 1]]
+    assert document.weights.tolist() == [[1, 0]] * 2 + [[0.5, 0.5]] * 3
+
+
+def test_a_model_with_one_range_mixes_at_once_too() -> None:
+    model = ModelRef("/m", "hash", "One", 2, 8, {"all": (0, 1)})
+    assert edits.default_weights(model, 2).tolist() == [[0.5, 0.5]] * 2
 
 
 def test_a_moved_mix_is_not_disturbed_by_newcomers() -> None:
@@ -66,6 +71,7 @@ def test_every_block_always_sums_to_one(count: int, moves: list[tuple[str, int, 
 
 def test_moving_one_keeps_the_others_proportions() -> None:
     document = make_document(3)
+    document = edits.set_range_share(document, "medium", 1, 1.0)
     document = edits.set_range_share(document, "medium", 0, 0.2)  # A 0.2, B 0.8, C 0
     document = edits.set_range_share(document, "medium", 2, 0.5)
     np.testing.assert_allclose(document.weights[2], [0.1, 0.4, 0.5])
@@ -100,9 +106,9 @@ def test_another_model_keeps_the_mix_of_each_range() -> None:
     larger = ModelRef("/n", "other", "Big", 7, 256, {"coarse": (0, 1), "medium": (2, 4), "fine": (5, 6)})
     document = edits.set_block_share(edits.set_range_share(make_document(2), "medium", 1, 0.4), 3, 1, 0.8)
     changed = edits.set_model(document, larger, document.sources)
-    np.testing.assert_allclose(changed.weights[:, 1], [0, 0, 0.4, 0.8, 0.8, 1, 1])
+    np.testing.assert_allclose(changed.weights[:, 1], [0, 0, 0.4, 0.8, 0.8, 0.5, 0.5])
     back = edits.set_model(changed, MODEL, changed.sources)
-    np.testing.assert_allclose(back.weights[:, 1], [0, 0, 0.4, 0.8, 1])
+    np.testing.assert_allclose(back.weights[:, 1], [0, 0, 0.4, 0.8, 0.5])
 
 
 def test_documents_cannot_be_written_to_or_torn() -> None:

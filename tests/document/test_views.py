@@ -15,7 +15,8 @@ def test_the_mixer_names_ranges_and_pixels() -> None:
         ("Medium", "16–32 px"),
         ("Fine", "64 px"),
     ]
-    assert view.ranges[2].shares == (0.0, 1.0)
+    assert view.ranges[0].shares == (1.0, 0.0)
+    assert view.ranges[2].shares == (0.5, 0.5)
     assert not view.changed
     assert [s[0] for s in view.sources] == ["A", "B"]
 
