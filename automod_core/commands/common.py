@@ -188,7 +188,8 @@ def check_target(path: Path, inputs: list[Path] | None = None) -> None:
         inputs: files that must not be replaced by it.
 
     Raises:
-        UserError: it is a folder, one of `inputs`, or lies where nothing can be written.
+        UserError: it is a folder, one of `inputs`, in a folder that does not exist (a slip of the pen, more likely
+            than the wish for a new one), or lies where nothing can be written.
     """
     try:
         if path.is_dir():
@@ -196,6 +197,8 @@ def check_target(path: Path, inputs: list[Path] | None = None) -> None:
         if path.exists() and any(other.exists() and path.samefile(other) for other in inputs or []):
             raise UserError(f"{path} is one of the files to read; choose another name to write.")
         check_folder(path.parent)
+        if not path.parent.exists():
+            raise UserError(f"{path} cannot be written: there is no folder {path.parent}.")
     except (OSError, ValueError) as error:  # a name too long, or with a null byte in it
         raise UserError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
 

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     for sentence in encoded.refused:
         warn(sentence)
     if not encoded.paths:
-        raise UserError(f"None of the {len(photos)} photos could be read, so nothing was written.")
+        raise UserError("None of the photos could be read, so nothing was written.")
     buffer = io.BytesIO()
     np.savez(
         buffer,

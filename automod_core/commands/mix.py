@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         pixels, recipe = with_model(args, lambda model: _mixed(model, photos, weights, report))
     save_image(args.out, pixels, recipe)
     if not args.quiet:
-        say(f"{args.out}: {pixels.shape[1]} x {pixels.shape[0]} pixels, mixed from {len(photos)} photos.")
+        say(f"{args.out}: {pixels.shape[1]} x {pixels.shape[0]} pixels, mixed from {_photos(len(photos))}.")
         if args.out.suffix.lower() != ".png":
             warn("only PNG files hold the recipe of the mix; this one cannot be opened as an edit again.")
     return 0
@@ -150,8 +150,8 @@ def _chosen_shares(args: argparse.Namespace, ranges: Sequence[str], n_photos: in
         if name not in ranges:
             args.parser.error(f"--{name} is neither an option nor a range of the model, which has {named(ranges)}")
         if max(shares) > n_photos:
-            are = "is only 1 photo" if n_photos == 1 else f"are only {n_photos} photos"
-            args.parser.error(f"--{name} names photo {max(shares)}, but there {are}")
+            are = "is" if n_photos == 1 else "are"
+            args.parser.error(f"--{name} names photo {max(shares)}, but there {are} only {_photos(n_photos)}")
     return named_ranges
 
 
@@ -172,6 +172,10 @@ def _mixed(
     pixels = to_uint8(model.decode(styles[None])[0])
     sources = tuple(RecipeSource(path.name, code) for path, code in zip(photos, encoded.z, strict=True))
     return pixels, Recipe(model.hash, model.card.name, sources, weights)
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _check_suffix(path: Path) -> None:
