@@ -110,9 +110,9 @@ def _advice(level: str, model: ModelRef | None) -> tuple[str, str]:
     if level in ("", "good") or model is None:
         return "", ""
     if level == "poor" and model.domain == "demo-faces":
-        return "This model was trained on drawn faces; for photos get a photo model.", "Get photo models…"
+        return "Little likeness: this model knows drawn faces only. For photos, get a photo model.", "Get photo models…"
     if level == "poor":
-        return f"This picture is far from what “{model.name}” was trained on.", ""
+        return f"Little likeness: “{model.name}” knows other pictures better.", ""
     return "", ""
 
 
