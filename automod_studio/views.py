@@ -100,8 +100,9 @@ def mixer_view(document: Document) -> MixerView:
 def _source_view(source: Source, model: ModelRef | None) -> SourceView:
     level = "" if source.fidelity is None else fidelity_word(source.fidelity)
     advice, button = _advice(level, model)
+    reconstruction = source.reconstruction if source.photo is not None else None  # a saved mix holds nothing else
     return SourceView(
-        source.id, source.letter, source.name, source.color, source.crop, source.reconstruction,
+        source.id, source.letter, source.name, source.color, source.crop, reconstruction,
         source.fidelity, level, advice, button, busy=False,
     )  # fmt: skip
 

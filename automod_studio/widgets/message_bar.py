@@ -1,8 +1,8 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
-"""One sentence at the bottom of the window, with the rest behind a button."""
+"""One sentence at the bottom of the picture, with the rest behind a button."""
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from automod_studio.icons import icon_pixmap
@@ -18,6 +18,8 @@ _ICON_PX = 16
 
 class MessageBar(QWidget):
     """Hidden while there is nothing to say. Esc or the cross closes it; Details opens below, nothing is modal.
+
+    It lies over the bottom of its parent and takes no room from it: what is below does not move when it comes and goes.
 
     Signals:
         closed(): the message went away.
@@ -47,6 +49,8 @@ class MessageBar(QWidget):
         self.details_button.toggled.connect(self._show_details)
         self.close_button.clicked.connect(self.clear)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        if parent is not None:
+            parent.installEventFilter(self)
         self.hide()
 
     def show_message(self, sentence: str, details: str = "", level: str = "info") -> None:
@@ -77,6 +81,8 @@ class MessageBar(QWidget):
         if level == "info":
             self._clock.start(_INFO_STAYS_MS)
         self.show()
+        self._settle()
+        self.raise_()
         self.update()  # a bar that is there already may change its colour
 
     def clear(self) -> None:
@@ -90,6 +96,24 @@ class MessageBar(QWidget):
         self._clock.stop()
         self.details.setVisible(shown)
         self.details_button.setText("Hide details" if shown else "Details")
+        self._settle()
+
+    def _settle(self) -> None:
+        """Take the place at the bottom of the parent that what is shown needs."""
+        ground, layout = self.parentWidget(), self.layout()
+        if ground is None or layout is None:
+            return
+        layout.activate()
+        height = layout.sizeHint().height()
+        self.setGeometry(0, ground.height() - height, ground.width(), height)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.parentWidget():
+            self._settle()
+        return False
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # not for the picture below
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()

@@ -13,7 +13,10 @@ _GAP, _ROUND = 2, 4
 
 
 class PicturePair(QWidget):
-    """Two square pictures that touch: left the photo, right its reconstruction (or "…" until there is one)."""
+    """Two square pictures that touch: left the photo, right its reconstruction (or "…" until there is one).
+
+    What is not on its way has no second square: of a saved mix there is only what the model makes.
+    """
 
     def __init__(self, edge: int = 64, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,7 +31,8 @@ class PicturePair(QWidget):
         if photo is not self._pictures[0] or reconstruction is not self._pictures[1]:
             self._pictures, self._pixmaps = (photo, reconstruction), {}
         self._busy = busy
-        self.setAccessibleName("Photo and reconstruction" if reconstruction is not None else "Photo")
+        self.updateGeometry()
+        self.setAccessibleName("Photo and reconstruction" if self._is_pair() else "Reconstruction")
         self.update()
 
     def set_edge(self, edge: int) -> None:
@@ -39,7 +43,10 @@ class PicturePair(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(2 * self._edge + _GAP, self._edge)
+        return QSize(2 * self._edge + _GAP if self._is_pair() else self._edge, self._edge)
+
+    def _is_pair(self) -> bool:
+        return self._busy or self._pictures[1] is not None or self._pictures[0] is None
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = colors_of(self)
@@ -48,7 +55,7 @@ class PicturePair(QWidget):
         outline = QPainterPath()
         outline.addRoundedRect(QRectF(self.rect()), _ROUND, _ROUND)
         painter.setClipPath(outline)
-        for side, picture in enumerate(self._pictures):
+        for side, picture in enumerate(self._pictures[: 2 if self._is_pair() else 1]):
             square = self._square(side)
             if picture is None:
                 painter.fillRect(square, QColor(colors.control))
@@ -60,7 +67,8 @@ class PicturePair(QWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             left = self._square(0).contains(event.pos())
-            QToolTip.showText(event.globalPos(), "The photo" if left else "What the model makes of it", self)
+            photo = left and self._is_pair()
+            QToolTip.showText(event.globalPos(), "The photo" if photo else "What the model makes of it", self)
             return True
         return super().event(event)
 

@@ -63,8 +63,9 @@ class SourceCard(QWidget):
         self.pictures.show_pictures(view.thumbnail, view.reconstruction, view.busy)
         self.dots.show_fidelity(view.fidelity, view.level)
         self.dots.setVisible(view.fidelity is not None and not view.busy)
-        self.state.setText("Reading…" if view.thumbnail is None else "Encoding…")
-        self.state.setVisible(view.busy)
+        saved = not view.busy and view.reconstruction is None
+        self.state.setText("From a saved mix" if saved else "Reading…" if view.thumbnail is None else "Encoding…")
+        self.state.setVisible(view.busy or saved)
         self.advice.setText(view.advice)
         self.advice.setVisible(bool(view.advice))
         self.advice_button.setText(view.advice_button)

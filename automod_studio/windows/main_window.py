@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         self._has_last_mix = last_mix_path().is_file() or last_mix_path(previous=True).is_file()
         self._drag_out = save.DragOut()
         self.canvas, self.tray, self.mixer = Canvas(), SourceTray(), MixerPanel()
-        self.history, self.messages = HistoryPanel(), MessageBar()
+        self.history, self.messages = HistoryPanel(), MessageBar(self.canvas)
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
         self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
@@ -145,7 +145,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.canvas, 1)
         column.addWidget(Hairline())
         column.addWidget(self.canvas_bar)
-        column.addWidget(self.messages)
         self.setCentralWidget(centre)
         toggles = [dock.toggleViewAction() for dock in self.docks.values()]
         menus.fill_menu_bar(self, self.actions_by_id, {"docks": toggles})

@@ -51,3 +51,12 @@ def test_cards_tell_how_faithful_they_are_and_what_helps() -> None:
     assert poor.advice_button == "Get photo models…"
     assert waiting.busy
     assert waiting.name == "c.png"
+
+
+def test_a_card_of_a_saved_mix_shows_one_picture() -> None:
+    known = replace(make_source(2), photo=make_source(2).crop)
+    document = edits.add_sources(make_document(0), [make_source(1), known])
+    saved, photo = views.source_views(document)
+    assert saved.thumbnail is not None
+    assert saved.reconstruction is None
+    assert photo.reconstruction is not None

@@ -146,6 +146,19 @@ def test_a_file_that_is_no_picture_is_one_sentence(qtbot, window, tmp_path) -> N
     assert names(window) == ["sample-0.png", "sample-1.png"]
 
 
+def test_a_message_does_not_move_the_picture(qtbot, window) -> None:
+    before, zoom = window.canvas.geometry(), window.canvas.zoom
+    window.messages.show_message("Something to read.", "the rest", "warning")
+    window.messages.details_button.click()
+    qtbot.waitUntil(window.messages.details.isVisible)
+    assert (window.canvas.geometry(), window.canvas.zoom) == (before, zoom)
+    bar = window.messages.geometry()
+    assert bar.bottom() == window.canvas.rect().bottom()
+    assert bar.width() == window.canvas.width()
+    window.resize(window.width() + 100, window.height() + 50)
+    qtbot.waitUntil(lambda: window.messages.geometry().bottom() == window.canvas.rect().bottom())
+
+
 def test_a_slider_drag_renders_and_is_one_step(qtbot, window) -> None:
     before = settle(qtbot, window)
     for share in (0.1, 0.4, 0.6):
