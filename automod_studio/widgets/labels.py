@@ -77,10 +77,6 @@ class ElidedLabel(QLabel):
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(self.rect(), int(self.alignment() | Qt.TextFlag.TextSingleLine), shown)
 
-    def elided(self) -> bool:
-        """Whether part of the text is hidden."""
-        return self.fontMetrics().horizontalAdvance(self.text()) > self.width()
-
 
 def _label(text: str, role: str) -> QLabel:
     label = QLabel(text)
