@@ -63,9 +63,6 @@ class TrainConfig:
     average_encoder: bool = setting(False, "Average the encoder", "average the encoder's weights too")
     cooldown_images: int = setting(0, "Cool-down", "last images over which the step size falls to nothing", minimum=0)
     bf16: bool = setting(False, "bfloat16", "compute in bfloat16: faster where the hardware has it")
-    compiled: bool = setting(
-        False, "Compile", "fuse the networks with torch.compile: a minute at each phase, then faster"
-    )
     checkpoint_images: int = setting(20_000, "Save every", "images from one checkpoint to the next", minimum=1)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ class State:
     """What decides whether an action can be used."""
 
     has_model: bool = False
-    has_sources: bool = False
     has_picture: bool = False
     has_selection: bool = False
     can_undo: bool = False

@@ -55,7 +55,6 @@ class Source:
         fidelity: 0..1, how alike the two are; None if there is no photo to compare with.
         photo: (H, W, 3) uint8, at most 1024 on a side, kept so that another model can crop and encode it anew.
         origin: path of the file, or empty.
-        domain_distance: 0 for pictures like the training data; larger is stranger; None if not known.
     """
 
     id: int
@@ -68,7 +67,6 @@ class Source:
     fidelity: float | None = None
     photo: np.ndarray | None = None
     origin: str = ""
-    domain_distance: float | None = None
 
     @property
     def color(self) -> str:

@@ -120,10 +120,6 @@ class JobPanel(QWidget):
         self._bar.hide()
         self._show_text("")
 
-    def show_text(self, text: str) -> None:
-        """Show a plain sentence."""
-        self._show_text(text)
-
     def show_error(self, sentence: str, details: str = "") -> None:
         """Show what went wrong in one sentence; the details open on demand."""
         self._show_text(sentence, is_error=True, details=details)

@@ -266,7 +266,6 @@ class MainWindow(QMainWindow):
         has_model = document.model is not None
         state = State(
             has_model=has_model,
-            has_sources=bool(document.sources),
             has_picture=self.studio.shown is not None,
             has_selection=self._selected is not None,
             can_undo=stack.canUndo() or self.studio.session.in_drag,

@@ -120,7 +120,6 @@ class Job(QObject):
         self._request = request
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"job: {request.title}", daemon=True)
-        self._delivered = False
         queued = Qt.ConnectionType.QueuedConnection
         self._progress_arrived.connect(self._deliver_progress, queued)
         self._reply_arrived.connect(self._deliver_reply, queued)
