@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 LEAK = 0.2  # slope of every LeakyReLU in the published models
+_FIRST_ITERATIONS = 15  # of the power method, on a fresh weight
 _VARIANCE_FLOOR = 1e-14  # only keeps a perfectly constant map from becoming 0 / 0
 _LONG_SUM = 128 * 128  # values; with four times as many, sums one by one in float32 are off by some 1e-5
 
@@ -71,19 +72,20 @@ def blur(x: Tensor) -> Tensor:
     return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
-def add_noise(x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
+def add_noise(x: Tensor, scale: Tensor, seed: int | None) -> Tensor:
     """Add N(0, 1) noise, independent per pixel and channel, times a factor per channel.
 
     Args:
         x: feature maps (B, C, H, W).
         scale: factors (C,).
-        generator: source of the noise, on the device of x; None adds nothing.
+        seed: fixes the noise, so that a second pass over the same layer (to save memory) sees the same; None adds none.
 
     Source: Deep Automodulators, Sec. 4; StyleGAN, arXiv:1812.04948, Sec. 2.
     """
-    if generator is None:
+    if seed is None:
         return x
-    noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=torch.float32)
+    random = torch.Generator(x.device).manual_seed(seed)
+    noise = torch.randn(x.shape, generator=random, device=x.device, dtype=torch.float32)
     return x + (noise * scale[:, None, None]).to(x.dtype)
 
 
@@ -120,12 +122,45 @@ def equalise(conv: nn.Conv2d) -> None:
         nn.init.zeros_(conv.bias)
 
 
-def normalise_spectrally(conv: nn.Conv2d) -> None:
-    """Divide the weight of a convolution by its largest singular value; fresh Kaiming-normal weight, zero bias.
+class SpectralWeight(nn.Module):
+    """Parametrisation: a weight divided by its largest singular value, as far as power iteration knows it.
 
-    Source: spectral normalisation, arXiv:1802.05957; one power iteration per forward pass in training.
+    The iteration is a call of its own, not part of the use of the weight: a training step uses an encoder several
+    times, some of them twice over to save memory, and all must see the same weight.
+
+    Source: spectral normalisation, arXiv:1802.05957, Sec. 2.1 and Algorithm 1.
     """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        matrix = weight.detach().flatten(1)  # (out, in * k * k)
+        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0]), dim=0))
+        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1]), dim=0))
+        for _ in range(_FIRST_ITERATIONS):
+            self.iterate(matrix)
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """Stored weight (out, in, k, k) -> effective weight, same shape; u and v count as constants."""
+        return stored / torch.dot(self.u, torch.mv(stored.flatten(1), self.v))
+
+    @torch.no_grad()
+    def iterate(self, stored: Tensor) -> None:
+        """Bring u and v one step nearer to the leading singular vectors of the stored weight."""
+        matrix = stored.flatten(1)
+        self.v.copy_(F.normalize(torch.mv(matrix.T, self.u), dim=0))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
+
+
+def normalise_spectrally(conv: nn.Conv2d) -> None:
+    """Divide the weight of a convolution by its largest singular value; fresh Kaiming-normal weight, zero bias."""
     nn.init.kaiming_normal_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-    nn.utils.parametrizations.spectral_norm(conv)
+    parametrize.register_parametrization(conv, "weight", SpectralWeight(conv.weight), unsafe=True)
+
+
+def iterate_spectral_norms(module: nn.Module) -> None:
+    """Make one power iteration on every spectrally normalised weight; once per step is what training needs."""
+    for part in module.modules():
+        if isinstance(part, parametrize.ParametrizationList) and isinstance(part[0], SpectralWeight):
+            part[0].iterate(cast("Tensor", part.original))

@@ -4,27 +4,30 @@ Modules hold effective weights. `prepare_decoder_for_training` and `prepare_enco
 needs (equalised learning rate, spectral normalisation); `effective_state` folds it away again.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint
 
 from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.layers import LEAK, Conv, UpConv, adain, add_noise, blur, equalise, normalise_spectrally
 
 
 class DecoderBlock(nn.Module):
-    """One decoder stage theta_i: up-sample (but in block 0), convolve, modulate by the style.
+    """One decoder stage theta_i: up-sample, convolve, modulate by the style, and again without the up-sampling.
 
-    (B, C_{i-1}, H, W), (B, n) -> (B, C_i, 2H, 2W); block 0 keeps 4x4 and has only one convolution.
-    Source: Deep Automodulators, Sec. 3.1 and App. A.
+    (B, C_{i-1}, H, W), (B, n) -> (B, C_i, 2H, 2W). The very first block keeps 4x4 and has only one convolution; an
+    extra block keeps its size too. Only an up-sampled map needs the blur.
+    Source: Deep Automodulators, Sec. 3.1 and App. A; extra blocks: Sec. 4.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, code_size: int, *, first: bool) -> None:
+    def __init__(self, channels_in: int, channels_out: int, code_size: int, *, first: bool, enlarges: bool) -> None:
         super().__init__()
-        self.first = first
-        self.conv0 = (Conv if first else UpConv)(channels_in, channels_out, 3, padding=1)
+        self.first, self.enlarges = first, enlarges
+        self.conv0 = (UpConv if enlarges else Conv)(channels_in, channels_out, 3, padding=1)
         self.style0 = nn.Linear(code_size, 2 * channels_out)
         self.noise0 = nn.Parameter(torch.zeros(channels_out))
         if not first:
@@ -32,14 +35,14 @@ class DecoderBlock(nn.Module):
             self.style1 = nn.Linear(code_size, 2 * channels_out)
             self.noise1 = nn.Parameter(torch.zeros(channels_out))
 
-    def forward(self, canvas: Tensor, style: Tensor, noise: torch.Generator | None = None) -> Tensor:
-        """Canvas that enters, style (B, n) already multiplied by the gain -> canvas that leaves."""
+    def forward(self, canvas: Tensor, style: Tensor, noise: int | None = None) -> Tensor:
+        """Canvas that enters, style (B, n) already multiplied by the gain, seed of noise -> canvas that leaves."""
         x = self.conv0(canvas)
-        if not self.first:
+        if self.enlarges:
             x = blur(x)
         x = adain(F.leaky_relu(add_noise(x, self.noise0, noise), LEAK), self.style0(style))
         if not self.first:
-            x = add_noise(self.conv1(x), self.noise1, noise)
+            x = add_noise(self.conv1(x), self.noise1, None if noise is None else noise + 1)
             x = adain(F.leaky_relu(x, LEAK), self.style1(style))
         return x
 
@@ -50,10 +53,10 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        channels = config.decoder_channels
+        channels, levels = config.decoder_channels, config.block_levels
         self.blocks = nn.ModuleList(
-            DecoderBlock(channels[max(i - 1, 0)], channels[i], config.code_size, first=i == 0)
-            for i in range(config.n_blocks)
+            DecoderBlock(channels[before], channels[here], config.code_size, first=i == 0, enlarges=here > before)
+            for i, (before, here) in enumerate(zip((0, *levels), levels, strict=False))
         )
         self.to_rgb = nn.ModuleList(Conv(c, 3, 1) for c in channels)
 
@@ -64,18 +67,21 @@ class Decoder(nn.Module):
         first: int = 0,
         last: int,
         canvas: Tensor | None = None,
-        noise: torch.Generator | None = None,
+        noise: int | None = None,
         dtype: torch.dtype = torch.float32,
+        recompute: bool = False,
     ) -> Tensor:
         """Run blocks first..last (both included) and return the canvas that leaves block `last`.
 
         Args:
             styles: (B, >= last + 1, n), of norm 1; row i drives block i.
-            first: block to start at.
+            first: block to start at; last + 1 runs nothing.
             last: block to end at.
             canvas: what left block first - 1, (B, C, H, W); None only with first = 0 (a constant of ones).
-            noise: generator of the layer noise; None (as at evaluation) adds none.
+            noise: seed of the layer noise, which is the same whether the blocks run at once or in parts; None (as at
+                evaluation) adds none.
             dtype: floating type of the canvases if the run starts at block 0.
+            recompute: forget what the blocks hold for the gradient, and compute it again when it is needed.
         """
         if canvas is None:
             if first != 0:
@@ -83,12 +89,13 @@ class Decoder(nn.Module):
             shape = (len(styles), self.config.decoder_channels[0], BASE_SIZE, BASE_SIZE)
             canvas = torch.ones(shape, device=styles.device, dtype=dtype).to(memory_format=torch.channels_last)
         for i in range(first, last + 1):
-            canvas = self.blocks[i](canvas, styles[:, i] * self.config.style_gain, noise)
+            style, seed = styles[:, i] * self.config.style_gain, None if noise is None else noise + 2 * i
+            canvas = _call(self.blocks[i], canvas, style, seed, recompute=recompute)
         return canvas
 
-    def picture(self, canvas: Tensor, block: int) -> Tensor:
-        """Turn the canvas that left `block` into a picture (B, 3, 4 * 2**block, 4 * 2**block), float32."""
-        return self.to_rgb[block](canvas).float()
+    def picture(self, canvas: Tensor, level: int) -> Tensor:
+        """Turn the canvas that left the last block of `level` into a picture (B, 3, 4 * 2**level, 4 * 2**level)."""
+        return self.to_rgb[level](canvas).float()
 
     def forward(
         self,
@@ -96,25 +103,49 @@ class Decoder(nn.Module):
         *,
         last: int | None = None,
         fade: float = 1.0,
-        noise: torch.Generator | None = None,
+        noise: int | None = None,
         dtype: torch.dtype = torch.float32,
+        first: int = 0,
+        canvas: Tensor | None = None,
+        recompute: bool = False,
     ) -> Tensor:
-        """Decode styles (B, >= last + 1, n) into pictures (B, 3, 4 * 2**last, 4 * 2**last).
+        """Decode styles (B, n_blocks, n) into pictures (B, 3, 4 * 2**last, 4 * 2**last), float32.
 
         Args:
-            styles: one code per block, of norm 1.
-            last: block whose picture is wanted; None means the last one.
-            fade: weight in [0, 1] of the newest block's picture; the rest comes from the block before, enlarged.
-            noise: generator of the layer noise, or None.
+            styles: one code per block, of norm 1; rows of blocks beyond level `last` do not matter, and may be absent.
+            last: level whose picture is wanted; None means the highest one.
+            fade: weight in [0, 1] of that level's picture; the rest comes from the level before, enlarged.
+            noise: seed of the layer noise, or None.
             dtype: floating type of the canvases.
+            first: block to start at.
+            canvas: what left block first - 1; None only with first = 0.
+            recompute: as in `run`.
         """
-        last = self.config.n_blocks - 1 if last is None else last
+        last = self.config.n_levels - 1 if last is None else last
+        end = self.config.last_block(last)
         if fade >= 1 or last == 0:
-            return self.picture(self.run(styles, last=last, noise=noise, dtype=dtype), last)
-        canvas = self.run(styles, last=last - 1, noise=noise, dtype=dtype)
-        before = F.interpolate(self.picture(canvas, last - 1), scale_factor=2.0, mode="nearest")
-        newest = self.picture(self.run(styles, first=last, last=last, canvas=canvas, noise=noise), last)
+            return self.picture(self._go_on(styles, first, end, canvas, noise, dtype, recompute), last)
+        middle = self.config.last_block(last - 1)
+        if first <= middle + 1:
+            lower = canvas = self._go_on(styles, first, middle, canvas, noise, dtype, recompute)
+            first = middle + 1
+        else:  # the canvas is beyond the level before
+            lower = self._go_on(styles, 0, middle, None, noise, dtype, recompute)
+        newest = self.picture(self._go_on(styles, first, end, canvas, noise, dtype, recompute), last)
+        before = F.interpolate(self.picture(lower, last - 1), scale_factor=2.0, mode="nearest")
         return torch.lerp(before, newest, fade)
+
+    def _go_on(
+        self,
+        styles: Tensor,
+        first: int,
+        last: int,
+        canvas: Tensor | None,
+        noise: int | None,
+        dtype: torch.dtype,
+        recompute: bool,
+    ) -> Tensor:
+        return self.run(styles, first=first, last=last, canvas=canvas, noise=noise, dtype=dtype, recompute=recompute)
 
 
 class EncoderStage(nn.Module):
@@ -147,12 +178,18 @@ class Encoder(nn.Module):
         channels = config.encoder_channels
         self.stages = nn.ModuleList(
             EncoderStage(channels[i], channels[max(i - 1, 0)], config.code_size if i == 0 else None)
-            for i in range(config.n_blocks)
+            for i in range(config.n_levels)
         )
         self.from_rgb = nn.ModuleList(Conv(3, c, 1) for c in channels)
 
     def forward(
-        self, images: Tensor, *, last: int | None = None, fade: float = 1.0, dtype: torch.dtype = torch.float32
+        self,
+        images: Tensor,
+        *,
+        last: int | None = None,
+        fade: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+        recompute: bool = False,
     ) -> Tensor:
         """Encode pictures (B, 3, 4 * 2**last, 4 * 2**last) into codes (B, n), float32 of norm 1.
 
@@ -161,15 +198,23 @@ class Encoder(nn.Module):
             last: highest stage in use; None means all. It fixes the resolution of the pictures.
             fade: weight in [0, 1] of the highest stage; the rest comes from the halved picture.
             dtype: floating type of the feature maps.
+            recompute: keep only what enters each stage for the backward pass, and run the stages again there.
         """
         last = self.config.n_blocks - 1 if last is None else last
         images = images.to(dtype, memory_format=torch.channels_last)
         x = self.from_rgb[last](images)
         for i in range(last, -1, -1):
-            x = self.stages[i](x)
+            x = _apply(self.stages[i], recompute, x)
             if i == last and i > 0 and fade < 1:
                 x = torch.lerp(self.from_rgb[i - 1](F.avg_pool2d(images, 2)), x, fade)
         return F.normalize(x.float().flatten(1), dim=1)
+
+
+def _call(module: nn.Module, *args: Any, recompute: bool) -> Tensor:
+    """Run a module, keeping for the gradient either all that it computes or only what entered it."""
+    if recompute and torch.is_grad_enabled():
+        return cast("Tensor", checkpoint(module, *args, use_reentrant=False, preserve_rng_state=False))
+    return cast("Tensor", module(*args))
 
 
 def prepare_decoder_for_training(decoder: Decoder) -> None:
@@ -196,14 +241,10 @@ def prepare_encoder_for_training(encoder: Encoder, *, spectral_norm: bool = True
 @torch.no_grad()
 def effective_state(module: nn.Module) -> dict[str, Tensor]:
     """State dict with every parametrisation folded in: what a plain Decoder or Encoder loads."""
-    training = module.training
-    module.eval()  # no power iteration while weights are read
-    state = {
+    return {
         f"{prefix}.{name}" if prefix else name: getattr(owner, name).detach().float().cpu().clone().contiguous()
         for prefix, owner in module.named_modules()
         if "parametrizations" not in prefix
         for name in ("weight", "bias", "noise0", "noise1")
         if isinstance(getattr(owner, name, None), Tensor)
     }
-    module.train(training)
-    return state
