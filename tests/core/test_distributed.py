@@ -1,0 +1,164 @@
+"""Two processes on this machine stand for many machines."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing
+from torch import Tensor, nn
+
+from automod_core import losses
+from automod_core.distributed import World, join, leave
+from automod_core.errors import UserError
+
+RANKS = 2
+
+
+def test_one_process_needs_nobody() -> None:
+    world, z = World(), torch.randn(3, 2, requires_grad=True)
+    p = nn.Parameter(torch.ones(2))
+    p.grad = torch.full((2,), 3.0)
+    world.average_gradients([p])
+    world.broadcast([z])
+    world.barrier()
+    assert world.gather(z) is z
+    assert not world.gather_rows(z).requires_grad
+    assert world.is_first
+    assert world.any(True)
+    assert not world.any(False)
+    assert p.grad.tolist() == [3, 3]
+    assert world.mean({"a": torch.tensor(2.0)}) == {"a": torch.tensor(2.0)}
+    assert torch.arange(5)[world.rows(5)].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 7])
+def test_every_row_of_the_global_batch_belongs_to_one_process(count: int) -> None:
+    held = [row for rank in range(3) for row in range(count)[World(rank, 3).rows(count)]]
+    assert sorted(held) == list(range(count))
+
+
+def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert join("cpu") == (World(), torch.device("cpu"))
+    leave()
+
+
+@pytest.mark.parametrize(
+    ("device", "cards", "expected"),
+    [("auto", 1, "cpu"), ("auto", 2, "cuda:1"), ("cuda", 1, "cuda:0"), ("cuda", 2, "cuda:1"), ("cuda:0", 2, "cuda:0")],
+)
+def test_which_card_a_process_gets(device: str, cards: int, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from automod_core.distributed import _device_here
+
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
+    chosen, own = _device_here(device)
+    assert chosen == torch.device(expected)
+    assert own == (device != "cuda:0" and cards == 2)
+
+
+def test_what_two_processes_do_together(tmp_path: Path) -> None:
+    """All in one pair: starting processes is what takes the time."""
+    results = run_pair(_together, tmp_path)
+    for r, result in enumerate(results):
+        for name, (got, expected) in result.items():
+            torch.testing.assert_close(got, expected, msg=lambda text, r=r, name=name: f"rank {r}, {name}: {text}")
+
+
+def _together(world: World, folder: Path) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return, by name, what a rank got and what one process with the whole batch gives."""
+    checks = _gathering(world) | _gradients(world)
+    names = {"both": torch.tensor(1.0 + 2 * world.rank)} | ({} if world.rank else {"one": torch.tensor(5.0)})
+    mean = world.mean(names)
+    checks["mean"] = mean["both"], torch.tensor(2.0)
+    checks["mean of those who have it"] = mean["one"], torch.tensor(5.0)
+    flags = [world.any(False), world.any(world.rank == 1), world.any(True)]
+    checks["any"] = torch.tensor(flags), torch.tensor([False, True, True])
+    for kind in (torch.float32, torch.int64, torch.uint8):
+        maps = torch.full((2, 3, 4, 4), 7 + world.rank, dtype=kind).to(memory_format=torch.channels_last)
+        world.broadcast([maps, maps[0, 0]])
+        checks[f"broadcast {kind}"] = maps, torch.full_like(maps, 7)
+    (folder / f"arrived{world.rank}").touch()
+    world.barrier()
+    checks["barrier"] = torch.tensor(len(list(folder.glob("arrived*")))), torch.tensor(RANKS)
+    return checks | _lost(world)
+
+
+def _gathering(world: World) -> dict[str, tuple[Tensor, Tensor]]:
+    checks = {}
+    for kind in (torch.float64, torch.float32, torch.bfloat16, torch.int64, torch.uint8, torch.bool):
+        whole = (torch.arange(24).reshape(6, 2, 2) % 7).to(kind)
+        checks[f"rows {kind}"] = world.gather_rows(whole[world.rows(6)]), whole
+    # One loss that couples the rows of all, and one of every rank's own rows, through a network.
+    net = nn.Linear(3, 4, dtype=torch.float64)
+    with torch.no_grad():
+        net.weight.copy_(torch.linspace(-1, 1, 12).reshape(4, 3))
+        net.bias.zero_()
+    x = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    whole_loss = losses.code_kl(net(x)) + net(x).square().mean()
+    expected = torch.autograd.grad(whole_loss, [*net.parameters()])
+    z = net(x[world.rows(6)])
+    (losses.code_kl(world.gather(z)) + z.square().mean()).backward()
+    world.average_gradients(net.parameters())
+    for (name, p), want in zip(net.named_parameters(), expected, strict=True):
+        checks[f"gathered {name}"] = p.grad, want
+    # Each rank may want something else of the same rows: the gradient is the sum of the wishes.
+    z = torch.ones(3, 1, requires_grad=True)
+    wish = torch.arange(6.0)[:, None] * (1 + world.rank)
+    (world.gather(z) * wish).sum().backward()
+    checks["summed wishes"] = z.grad, 3 * torch.arange(6.0)[world.rows(6), None]
+    return checks
+
+
+def _gradients(world: World) -> dict[str, tuple[Tensor, Tensor]]:
+    parameters = [nn.Parameter(torch.zeros(n, 2, dtype=kind)) for n in (1, 3) for kind in (torch.float32, torch.double)]
+    maps, nobodys = (
+        nn.Parameter(torch.zeros(2, 3, 2, 2).to(memory_format=torch.channels_last)),
+        nn.Parameter(torch.zeros(1)),
+    )
+    values = torch.arange(24.0).reshape(2, 3, 2, 2)
+    maps.grad = (values * (1 + 2 * world.rank)).to(memory_format=torch.channels_last)
+    for i, p in enumerate(parameters):
+        if i != 2 or world.rank == 1:  # the third has a gradient on one rank only
+            p.grad = torch.full_like(p, 1.0 + world.rank)
+    world.average_gradients([*parameters, maps, nobodys])
+    checks = {f"gradient {i}": (p.grad, torch.full_like(p, 1.0 if i == 2 else 1.5)) for i, p in enumerate(parameters)}
+    checks["gradient in channels_last"] = maps.grad, 2 * values
+    checks["no gradient"] = torch.tensor(nobodys.grad is None), torch.tensor(True)
+    return checks
+
+
+def _lost(world: World) -> dict[str, tuple[Tensor, Tensor]]:
+    """Rank 1 is gone: the other is told, and does not wait."""
+    if world.rank == 1:
+        return {}
+    with pytest.raises(UserError, match="--resume"):
+        world.any(False)
+    z = torch.ones(1, 1, requires_grad=True)
+    with pytest.raises(UserError, match="--resume"):
+        world.gather(z)
+    return {}
+
+
+def run_pair(work: Callable[[World, Path], object], folder: Path) -> list:
+    """Run `work` in RANKS processes and return what each gave."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_rank, (work, folder, port), nprocs=RANKS)
+    return [torch.load(folder / f"result{r}.pt") for r in range(RANKS)]
+
+
+def _rank(rank: int, work: Callable[[World, Path], object], folder: Path, port: int) -> None:
+    torch.set_num_threads(1)
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank, "WORLD_SIZE": RANKS}
+    os.environ.update({name: str(value) for name, value in place.items()})
+    world, _ = join("cpu", timeout=timedelta(seconds=60))
+    torch.save(work(world, folder), folder / f"result{rank}.pt")
+    leave()
