@@ -98,9 +98,11 @@ class World:
             torch._foreach_copy_(gradients, views)
 
     def mean(self, scalars: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Average each scalar () over the processes that have one of its name; float32, in the order of the names.
+        """Average each scalar () over the processes, by name; where one is missing it counts as zero.
 
-        It waits for the device, so it is for reports and not for every step.
+        Returns:
+            Name -> float32 scalar on the CPU, in the order of the names. It waits for the device, so it is for reports
+            and not for every step.
         """
         if self.size == 1:
             return scalars
@@ -108,8 +110,7 @@ class World:
         with _others_may_have_died():
             dist.all_gather_object(named, {name: float(value) for name, value in scalars.items()})
         names = sorted({name for values in named for name in values})
-        found = {name: [values[name] for values in named if name in values] for name in names}
-        return {name: torch.tensor(sum(values) / len(values)) for name, values in found.items()}
+        return {name: torch.tensor(sum(values.get(name, 0.0) for values in named) / self.size) for name in names}
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in at least one process."""
