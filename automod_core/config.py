@@ -1,49 +1,60 @@
 """What a network looks like: channel counts, code size, scale ranges. No tensors here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-BASE_SIZE = 4  # pixels per side of block 0
+BASE_SIZE = 4  # pixels per side at level 0
+_MAX_EXTRA_BLOCKS = 12
 
 
-def block_size(block: int) -> int:
-    """Pixels per side of the canvas that leaves a decoder block: 4, 8, 16, ... for block 0, 1, 2, ...."""
-    return BASE_SIZE << block
+def level_size(level: int) -> int:
+    """Pixels per side at a level of detail: 4, 8, 16, ... for level 0, 1, 2, ...."""
+    return BASE_SIZE << level
+
+
+block_size = level_size
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Architecture of an automodulator: everything that fixes the shapes of its weights.
 
+    A level is a resolution, 4 * 2**level pixels. The decoder has one regular block per level, so that block i works at
+    level i, unless extra blocks shift the numbers. Encoder stages and the heads to and from RGB are one per level.
+
     Attributes:
         code_size: numbers n in a code.
-        decoder_channels: channels C_i of the canvas that leaves decoder block i (resolution 4 * 2**i).
-        encoder_channels: channels that enter the encoder stage of resolution 4 * 2**i; stage i hands
-            encoder_channels[i - 1] channels to the next lower one.
+        decoder_channels: channels C_i of the canvas that leaves the decoder blocks of level i.
+        encoder_channels: channels that enter the encoder stage of level i; stage i hands encoder_channels[i - 1]
+            channels to the next lower one.
         style_gain: constant factor of the codes before the AdaIN maps. 1 in the published models; sqrt(code_size)
             lets small models learn several times faster, since a unit code has entries of only 1 / sqrt(n).
+        extra_blocks: levels after whose regular block one more block of the same resolution and channels sits; a
+            level named twice has two more. Kept in ascending order.
 
     Raises:
         ValueError: with every problem found, one per line.
 
-    Source: Deep Automodulators, Sec. 3.1 and App. A.
+    Source: Deep Automodulators, Sec. 3.1 and App. A; extra blocks: Secs. 3.3 and 4.
     """
 
     code_size: int
     decoder_channels: tuple[int, ...]
     encoder_channels: tuple[int, ...]
     style_gain: float = 1.0
+    extra_blocks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "extra_blocks", tuple(sorted(self.extra_blocks)))
         problems = []
         if not 2 <= self.code_size <= 65536:
             problems.append(f"code_size must be in 2..65536, got {self.code_size}")
         if not 1 <= len(self.decoder_channels) <= 12:
-            problems.append(f"decoder_channels must name 1 to 12 blocks, got {len(self.decoder_channels)}")
+            problems.append(f"decoder_channels must name 1 to 12 levels, got {len(self.decoder_channels)}")
         if len(self.encoder_channels) != len(self.decoder_channels):
             problems.append(
-                f"encoder_channels must name as many stages as decoder_channels names blocks "
+                f"encoder_channels must name as many stages as decoder_channels names levels "
                 f"({len(self.decoder_channels)}), got {len(self.encoder_channels)}"
             )
         bad = [c for c in (*self.decoder_channels, *self.encoder_channels) if not 1 <= c <= 65536]
@@ -51,36 +62,63 @@ class ModelConfig:
             problems.append(f"channel counts must be in 1..65536, got {bad}")
         if not 0 < self.style_gain < 1e6:
             problems.append(f"style_gain must be in (0, 1e6), got {self.style_gain}")
+        if len(self.extra_blocks) > _MAX_EXTRA_BLOCKS:
+            problems.append(f"there may be {_MAX_EXTRA_BLOCKS} extra_blocks at most, got {len(self.extra_blocks)}")
+        unknown = [level for level in self.extra_blocks if not 0 <= level < self.n_levels]
+        if unknown:
+            problems.append(f"extra_blocks must name levels in 0..{self.n_levels - 1}, got {unknown}")
         if problems:
             raise ValueError("\n".join(problems))
 
     @property
-    def n_blocks(self) -> int:
-        """Number of decoder blocks, which is also the number of styles of a picture."""
+    def n_levels(self) -> int:
+        """Number of levels: resolutions, encoder stages, and heads to and from RGB."""
         return len(self.decoder_channels)
 
     @property
-    def resolution(self) -> int:
-        """Pixels per side of the largest picture: 4 * 2**(n_blocks - 1)."""
-        return block_size(self.n_blocks - 1)
+    def block_levels(self) -> tuple[int, ...]:
+        """Level of each decoder block, such as (0, 1, 1, 2) with one extra block at level 1."""
+        return tuple(sorted((*range(self.n_levels), *self.extra_blocks)))
 
-    def cut_to(self, n_blocks: int) -> "ModelConfig":
-        """Return the same architecture with only its first `n_blocks` blocks and stages."""
-        return ModelConfig(
-            code_size=self.code_size,
-            decoder_channels=self.decoder_channels[:n_blocks],
-            encoder_channels=self.encoder_channels[:n_blocks],
-            style_gain=self.style_gain,
+    @property
+    def block_sizes(self) -> tuple[int, ...]:
+        """Pixels per side of the canvas that leaves each decoder block, such as (4, 8, 8, 16)."""
+        return tuple(map(level_size, self.block_levels))
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of decoder blocks, which is also the number of styles of a picture."""
+        return self.n_levels + len(self.extra_blocks)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels per side of the largest picture: 4 * 2**(n_levels - 1)."""
+        return level_size(self.n_levels - 1)
+
+    def last_block(self, level: int) -> int:
+        """Return the block from whose canvas pictures of this level are made: the last one of that resolution."""
+        if not 0 <= level < self.n_levels:
+            raise ValueError(f"level must be in 0..{self.n_levels - 1}, got {level}")
+        return level + sum(extra <= level for extra in self.extra_blocks)
+
+    def cut_to(self, n_levels: int) -> "ModelConfig":
+        """Return the same architecture with only its first `n_levels` levels."""
+        return replace(
+            self,
+            decoder_channels=self.decoder_channels[:n_levels],
+            encoder_channels=self.encoder_channels[:n_levels],
+            extra_blocks=tuple(level for level in self.extra_blocks if level < n_levels),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
+        """Return plain JSON values; extra blocks are named only if there are any."""
+        values: dict[str, Any] = {
             "code_size": self.code_size,
             "decoder_channels": list(self.decoder_channels),
             "encoder_channels": list(self.encoder_channels),
             "style_gain": self.style_gain,
         }
+        return values | ({"extra_blocks": list(self.extra_blocks)} if self.extra_blocks else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":
@@ -95,6 +133,7 @@ class ModelConfig:
                 decoder_channels=tuple(int(c) for c in values["decoder_channels"]),
                 encoder_channels=tuple(int(c) for c in values["encoder_channels"]),
                 style_gain=float(values["style_gain"]),
+                extra_blocks=tuple(int(level) for level in values.get("extra_blocks", ())),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"the architecture is incomplete: {error}") from error
@@ -116,12 +155,19 @@ ARCHITECTURES: Mapping[str, ModelConfig] = {
 }
 
 
-def default_scale_ranges(n_blocks: int) -> dict[str, tuple[int, int]]:
-    """The paper's split, first and last block of each range: coarse 4-8, medium 16-32, fine 64 pixels and up.
+def default_scale_ranges(block_levels: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """The paper's split: coarse 4-8 pixels, medium 16-32, fine 64 and up; models too small for three have fewer ranges.
 
-    Models too small to have three ranges get those that exist.
+    Args:
+        block_levels: level of each block, ascending, as ModelConfig.block_levels.
+
+    Returns:
+        Name -> first and last block, both included.
 
     Source: Deep Automodulators, Sec. 4 (style mixing).
     """
-    split = {"coarse": (0, 1), "medium": (2, 3), "fine": (4, max(4, n_blocks - 1))}
-    return {name: (first, min(last, n_blocks - 1)) for name, (first, last) in split.items() if first < n_blocks}
+    ranges: dict[str, tuple[int, int]] = {}
+    for block, level in enumerate(block_levels):
+        name = "coarse" if level < 2 else "medium" if level < 4 else "fine"
+        ranges[name] = (ranges.get(name, (block, block))[0], block)
+    return ranges

@@ -138,6 +138,33 @@ def expand(codes: Tensor, n_blocks: int) -> Tensor:
     return codes[:, None, :].expand(-1, n_blocks, -1)
 
 
+def swap_blocks(z1: Tensor, z2: Tensor, first: int, last: int, n_blocks: int) -> Tensor:
+    """Let z1 drive blocks first..last, both included, and z2 all the others.
+
+    Args:
+        z1: codes (B, n) of norm 1.
+        z2: codes (B, n) of norm 1.
+        first: first block of z1.
+        last: last block of z1.
+        n_blocks: number of blocks.
+
+    Returns:
+        Styles (B, n_blocks, n), with a gradient to both.
+
+    Raises:
+        ValueError: the blocks do not exist, or the codes differ in shape.
+
+    Source: Deep Automodulators, Sec. 3.3, Eqs. 8 and 9, with blocks j:k counted from 0.
+    """
+    if not 0 <= first <= last < n_blocks:
+        raise ValueError(f"blocks {first} to {last} do not exist: the model has blocks 0 to {n_blocks - 1}")
+    if z1.ndim != 2 or z1.shape != z2.shape:
+        raise ValueError(f"codes must be (B, n) and alike, got {tuple(z1.shape)} and {tuple(z2.shape)}")
+    middle = torch.zeros(n_blocks, 1, dtype=torch.bool, device=z1.device)
+    middle[first : last + 1] = True
+    return torch.where(middle, z1[:, None], z2[:, None])
+
+
 def resample_blocks(
     styles: Tensor, keep: Collection[int], drawn: Tensor | None = None, *, count: int = 1, seed: int = 0
 ) -> Tensor:

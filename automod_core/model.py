@@ -4,12 +4,12 @@ Modules hold effective weights. `prepare_decoder_for_training` and `prepare_enco
 needs (equalised learning rate, spectral normalisation); `effective_state` folds it away again.
 """
 
+from functools import partial
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 from torch.utils.checkpoint import checkpoint
 
 from automod_core.config import BASE_SIZE, ModelConfig
@@ -123,29 +123,18 @@ class Decoder(nn.Module):
         """
         last = self.config.n_levels - 1 if last is None else last
         end = self.config.last_block(last)
+        go_on = partial(self.run, styles, noise=noise, dtype=dtype, recompute=recompute)
         if fade >= 1 or last == 0:
-            return self.picture(self._go_on(styles, first, end, canvas, noise, dtype, recompute), last)
+            return self.picture(go_on(first=first, last=end, canvas=canvas), last)
         middle = self.config.last_block(last - 1)
         if first <= middle + 1:
-            lower = canvas = self._go_on(styles, first, middle, canvas, noise, dtype, recompute)
+            lower = canvas = go_on(first=first, last=middle, canvas=canvas)
             first = middle + 1
-        else:  # the canvas is beyond the level before
-            lower = self._go_on(styles, 0, middle, None, noise, dtype, recompute)
-        newest = self.picture(self._go_on(styles, first, end, canvas, noise, dtype, recompute), last)
+        else:  # the canvas is beyond the level before, which happens with extra blocks only
+            lower = go_on(last=middle)
+        newest = self.picture(go_on(first=first, last=end, canvas=canvas), last)
         before = F.interpolate(self.picture(lower, last - 1), scale_factor=2.0, mode="nearest")
         return torch.lerp(before, newest, fade)
-
-    def _go_on(
-        self,
-        styles: Tensor,
-        first: int,
-        last: int,
-        canvas: Tensor | None,
-        noise: int | None,
-        dtype: torch.dtype,
-        recompute: bool,
-    ) -> Tensor:
-        return self.run(styles, first=first, last=last, canvas=canvas, noise=noise, dtype=dtype, recompute=recompute)
 
 
 class EncoderStage(nn.Module):
@@ -204,7 +193,7 @@ class Encoder(nn.Module):
         images = images.to(dtype, memory_format=torch.channels_last)
         x = self.from_rgb[last](images)
         for i in range(last, -1, -1):
-            x = _apply(self.stages[i], recompute, x)
+            x = _call(self.stages[i], x, recompute=recompute)
             if i == last and i > 0 and fade < 1:
                 x = torch.lerp(self.from_rgb[i - 1](F.avg_pool2d(images, 2)), x, fade)
         return F.normalize(x.float().flatten(1), dim=1)

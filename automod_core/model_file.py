@@ -64,7 +64,7 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if not self.scale_ranges:
-            object.__setattr__(self, "scale_ranges", default_scale_ranges(self.architecture.n_blocks))
+            object.__setattr__(self, "scale_ranges", default_scale_ranges(self.architecture.block_levels))
         for name, (first, last) in self.scale_ranges.items():
             if not 0 <= first <= last < self.architecture.n_blocks:
                 raise ValueError(f"scale range {name!r} is {first}..{last}, beyond the model's blocks")
@@ -114,8 +114,9 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name -> shape of every weight in a model file of this architecture."""
     n, decoder, encoder = config.code_size, config.decoder_channels, config.encoder_channels
     shapes: dict[str, tuple[int, ...]] = {}
-    for i in range(config.n_blocks):
-        lower, here = decoder[max(i - 1, 0)], decoder[i]
+    levels = config.block_levels
+    for i, (before, level) in enumerate(zip((0, *levels), levels, strict=False)):
+        lower, here = decoder[before], decoder[level]
         for k, channels_in in enumerate((lower, here) if i else (lower,)):
             block = f"decoder.blocks.{i}"
             shapes[f"{block}.conv{k}.weight"] = (here, channels_in, 3, 3)
@@ -123,7 +124,8 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{block}.style{k}.weight"] = (2 * here, n)
             shapes[f"{block}.style{k}.bias"] = (2 * here,)
             shapes[f"{block}.noise{k}"] = (here,)
-        shapes[f"decoder.to_rgb.{i}.weight"] = (3, here, 1, 1)
+    for i in range(config.n_levels):
+        shapes[f"decoder.to_rgb.{i}.weight"] = (3, decoder[i], 1, 1)
         shapes[f"decoder.to_rgb.{i}.bias"] = (3,)
         out = encoder[max(i - 1, 0)]
         stage = f"encoder.stages.{i}"

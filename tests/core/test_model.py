@@ -230,14 +230,16 @@ def test_published_architectures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_blocks", "ranges"),
+    ("levels", "ranges"),
     [
-        (1, {"coarse": (0, 0)}),
-        (3, {"coarse": (0, 1), "medium": (2, 2)}),
-        (5, {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 4)}),
-        (9, {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 8)}),
+        ((0,), {"coarse": (0, 0)}),
+        ((0, 1, 2), {"coarse": (0, 1), "medium": (2, 2)}),
+        ((0, 1, 2, 3, 4), {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 4)}),
+        (tuple(range(9)), {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 8)}),
+        ((0, 1, 1, 2, 3, 4), {"coarse": (0, 2), "medium": (3, 4), "fine": (5, 5)}),
+        ((0, 0, 1, 2, 2, 2, 3, 4, 4), {"coarse": (0, 2), "medium": (3, 6), "fine": (7, 8)}),
     ],
 )
-def test_default_scale_ranges(n_blocks: int, ranges: dict[str, tuple[int, int]]) -> None:
-    assert default_scale_ranges(n_blocks) == ranges
-    assert list(default_scale_ranges(n_blocks)) == list(ranges)
+def test_default_scale_ranges(levels: tuple[int, ...], ranges: dict[str, tuple[int, int]]) -> None:
+    assert default_scale_ranges(levels) == ranges
+    assert list(default_scale_ranges(levels)) == list(ranges)
