@@ -38,6 +38,21 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def flush_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk, so that a rename outlives a power cut.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
