@@ -1,5 +1,7 @@
 """Losses: pure functions, tensors in, scalar out. No modules, no backward."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
@@ -63,25 +65,68 @@ def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     return (1 - F.cosine_similarity(a, b, dim=1)).mean()
 
 
-def reconstruction(x_rec: Tensor, x: Tensor, edge_weight: float = 0.0) -> Tensor:
-    """Mean absolute error of pictures, with the differences of neighbouring pixels counted in.
+def absolute_error(x_rec: Tensor, x: Tensor) -> Tensor:
+    """Mean absolute difference (L1) of pictures or maps of one shape: scalar >= 0 in their units.
+
+    Source: Deep Automodulators, Eq. 1 (d_X).
+    """
+    return (x_rec - x).abs().mean()
+
+
+def squared_error(x_rec: Tensor, x: Tensor) -> Tensor:
+    """Mean squared difference (L2) of pictures or maps of one shape: scalar >= 0 in their squared units.
+
+    Source: Deep Automodulators, Eq. 1 (d_X).
+    """
+    return (x_rec - x).square().mean()
+
+
+def edge_difference(x_rec: Tensor, x: Tensor) -> Tensor:
+    """Mean absolute error of the differences of neighbouring pixels.
+
+    Small features (eyes, glasses) weigh little in a mean of pixels and much in one of edges.
 
     Args:
-        x_rec: pictures (B, 3, H, W).
+        x_rec: pictures (B, 3, H, W), H and W >= 2.
         x: pictures they should equal, same shape.
-        edge_weight: weight of the mean absolute error of horizontal and vertical neighbour differences. Small features
-            (eyes, glasses) weigh little in a mean of pixels and much in one of edges. 0 gives the paper's L1.
 
     Returns:
-        Scalar >= 0, in units of the pictures (a range of 2).
+        Scalar >= 0, in units of the pictures: the mean over horizontal neighbours plus that over vertical ones.
 
-    Source: Deep Automodulators, Eq. 1 (d_X = L1); gradient difference loss, arXiv:1511.05440, Sec. 3.2.
+    Source: gradient difference loss, arXiv:1511.05440, Sec. 3.2, with exponent 1 and the signs kept.
     """
     error = x_rec - x
-    loss = error.abs().mean()
-    if edge_weight:
-        loss = loss + edge_weight * (error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean())
-    return loss
+    return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+
+
+def reconstruction(x_rec: Tensor, x: Tensor, edge_weight: float = 0.0) -> Tensor:
+    """absolute_error, and edge_difference with a weight."""
+    loss = absolute_error(x_rec, x)
+    return loss + edge_weight * edge_difference(x_rec, x) if edge_weight else loss
+
+
+def invariance(
+    x1: Tensor,
+    x2: Tensor,
+    x1_swapped: Tensor,
+    x2_swapped: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor] = absolute_error,
+) -> Tensor:
+    """L_inv + L'_inv: pictures of a pair have to survive if the blocks j:k are driven by each other's code.
+
+    Args:
+        x1: pictures (B, 3, H, W).
+        x2: the other picture of each pair, same shape; what they share is to be carried by the blocks j:k.
+        x1_swapped: decoded from z1 = phi(x1) with the blocks j:k driven by z2 = phi(x2), same shape.
+        x2_swapped: decoded from z2 with the blocks j:k driven by z1, same shape.
+        distance: d_X of (decoded, wanted), a scalar; absolute_error, squared_error or one made of RobustLoss.
+
+    Returns:
+        Scalar, the sum of both distances. For z1 = z2 each is the distance of a plain reconstruction.
+
+    Source: Deep Automodulators, Sec. 3.3, Eq. 9 and the mirror term below it.
+    """
+    return distance(x2_swapped, x2) + distance(x1_swapped, x1)
 
 
 def layer_disentanglement(canvas: Tensor, canvas_again: Tensor) -> Tensor:
