@@ -1,8 +1,8 @@
 """Checkpoints of a run: folders that appear whole or not at all, are checked when they are read, and stay few.
 
-RUN/checkpoints/000123456/ holds model.safetensors (the averaged networks: a model file as any other), state.pt (all that
-the run needs to go on) and checkpoint.json (what it is, and the checksums of the two). RUN/latest and RUN/best are text
-files with the name of a checkpoint.
+RUN/checkpoints/000123456/ holds model.safetensors (the averaged networks: a model file as any other), state.pt (all
+that the run needs to go on) and checkpoint.json (what it is, and the checksums of the two). RUN/latest and RUN/best are
+text files with the name of a checkpoint.
 """
 
 import hashlib

@@ -289,24 +289,17 @@ def test_a_disk_that_is_full_at_any_byte(folder: Path, model: Any) -> None:
     save(folder, model, 1)
     whole = sum(path.stat().st_size for path in (folder / CHECKPOINTS / "000000001").iterdir()) + len("000000002\n")
     rooms = [0, 1, *range(97, whole, whole // 23), whole - 11, whole - 1]
-    failures = 0
     for room in rooms:
         with pytest.MonkeyPatch.context() as patch:
             LimitedDisk(patch, room)
-            try:
+            with pytest.raises(UserError, match=r"No space left on device.*--resume") as caught:
                 save(folder, model, 2)
-            except UserError as error:
-                failures += 1
-                assert "No space left on device" in str(error)
-                assert "--resume" in str(error)
-                assert str(error).count("\n") == 0
+        assert "\n" not in str(caught.value)
         assert strays(folder) == []
         found = find_checkpoint(folder)
-        assert read_state(found)["images_seen"] in (1, 2)
-        if found.images_seen == 2 or (folder / CHECKPOINTS / "000000002").exists():
-            shutil.rmtree(folder / CHECKPOINTS / "000000002")
-            (folder / LATEST).write_text("000000001\n")
-    assert failures == len(rooms)
+        assert read_state(found)["images_seen"] == found.images_seen
+        shutil.rmtree(folder / CHECKPOINTS / "000000002", ignore_errors=True)  # there if only `latest` had no room
+        (folder / LATEST).write_text("000000001\n")
     save(folder, model, 2)
     assert find_checkpoint(folder).images_seen == 2
 
