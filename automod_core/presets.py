@@ -23,10 +23,10 @@ def demo_preset() -> TrainConfig:
             style_gain=DEMO_CODE_SIZE**0.5,
         ),
         phases=(
-            Phase(block=1, images=12_000, fade_images=0, batch=32, lr=3e-3),
-            Phase(block=2, images=24_000, fade_images=6_000, batch=32, lr=3e-3, margin=0.05),
-            Phase(block=3, images=124_000, fade_images=6_000, batch=32, lr=3e-3, margin=0.05),
-            Phase(block=4, images=80_000, fade_images=5_000, batch=32, lr=3e-3, margin=0.05),
+            Phase(resolution=8, images=12_000, fade_images=0, batch=32, lr=3e-3),
+            Phase(resolution=16, images=24_000, fade_images=6_000, batch=32, lr=3e-3, margin=0.05),
+            Phase(resolution=32, images=124_000, fade_images=6_000, batch=32, lr=3e-3, margin=0.05),
+            Phase(resolution=64, images=80_000, fade_images=5_000, batch=32, lr=3e-3, margin=0.05),
         ),
         reconstruction_weight=3.0,
         edge_weight=1.0,
@@ -44,7 +44,6 @@ def demo_preset() -> TrainConfig:
         average_encoder=True,
         average_half_life=4000,
         cooldown_images=36_000,
-        bf16=True,
         checkpoint_images=8_000,
     )
 

@@ -2,58 +2,95 @@
 
 from dataclasses import dataclass
 
-from automod_core.config import block_size
+from automod_core.config import BASE_SIZE
+from automod_core.settings import setting, setting_problems
+
+_GROUP = "Phases"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
     """A stretch of progressive training at one resolution.
 
-    Attributes:
-        block: the decoder block that is last; the resolution is 4 * 2**block.
-        images: length of the phase.
-        fade_images: how many of them fade the newest block in.
-        batch: images per step.
-        lr: Adam step size.
-        margin: limit of the encoder's gain, see losses.margin_gap.
+    Raises:
+        ValueError: with every problem found, one per line.
 
     Source: Deep Automodulators, Sec. 3.1 (progressive growing) and App. A.
     """
 
-    block: int
-    images: int
-    fade_images: int
-    batch: int
-    lr: float
-    margin: float = 0.0
+    resolution: int = setting(
+        label="Resolution",
+        help="side of the pictures, a power of two from 4 up",
+        group=_GROUP,
+        unit="pixels",
+        minimum=4,
+    )
+    images: int = setting(label="Length", help="length of the phase", group=_GROUP, unit="images", minimum=1)
+    fade_images: int = setting(
+        label="Fade", help="how many of them fade the newest block in", group=_GROUP, unit="images", minimum=0
+    )
+    batch: int = setting(
+        label="Batch", help="pictures per step, over all devices", group=_GROUP, unit="images", minimum=4
+    )
+    lr: float = setting(label="Step size", help="step size of Adam", group=_GROUP, above=0)
+    margin: float = setting(
+        0.0,
+        label="Margin",
+        help="limit of the encoder's gain over the decoder; tighter (smaller) is steadier, 0 is no limit",
+        group=_GROUP,
+        minimum=0,
+    )
+    pool: int = setting(
+        0,
+        label="History pool",
+        help="samples kept and shown to the encoder again later, 0 for none",
+        group=_GROUP,
+        unit="images",
+        minimum=0,
+    )
+    micro_batch: int = setting(
+        0,
+        label="Piece",
+        help="pictures worked on at once, for small memories: the result is the same; 0 for the whole batch",
+        group=_GROUP,
+        unit="images",
+        minimum=0,
+    )
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must be {rule}, got {value}"
-            for name, value, rule, fine in (
-                ("block", self.block, "0 or more", self.block >= 0),
-                ("images", self.images, "1 or more", self.images >= 1),
-                ("fade_images", self.fade_images, f"in 0..{self.images}", 0 <= self.fade_images <= self.images),
-                ("batch", self.batch, "4 or more", self.batch >= 4),
-                ("lr", self.lr, "above 0", self.lr > 0),
-                ("margin", self.margin, "0 or more", self.margin >= 0),
-            )
-            if not fine
-        ]
+        problems = setting_problems(self) or self._problems_together()
         if problems:
             raise ValueError("\n".join(problems))
 
+    def _problems_together(self) -> list[str]:
+        problems = []
+        if self.resolution & (self.resolution - 1):
+            problems.append(f"resolution must be a power of two, got {self.resolution}")
+        if self.fade_images > self.images:
+            problems.append(f"fade_images must be {self.images} or less, the phase's length, got {self.fade_images}")
+        if self.fade_images and self.resolution == BASE_SIZE:
+            problems.append(f"fade_images must be 0 at {BASE_SIZE} pixels, where nothing is smaller to fade from")
+        return problems
+
     @property
-    def resolution(self) -> int:
-        """Pixels per side."""
-        return block_size(self.block)
+    def level(self) -> int:
+        """Level of detail: the resolution is 4 * 2**level."""
+        return (self.resolution // BASE_SIZE).bit_length() - 1
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run stands: the phase, how many images into it, and the weight of the newest block in [0, 1]."""
+    """Where a run stands.
+
+    Attributes:
+        phase: the phase.
+        index: its number, from 0.
+        images_into: how many images into it.
+        fade: weight of the newest block, in [0, 1].
+    """
 
     phase: Phase
+    index: int
     images_into: int
     fade: float
 
@@ -66,10 +103,10 @@ def total_images(phases: tuple[Phase, ...]) -> int:
 def moment_at(phases: tuple[Phase, ...], images_seen: int) -> Moment:
     """Return where a run stands that has seen `images_seen` images; past the end it stays in the last phase."""
     start = 0
-    for phase in phases:
+    for index, phase in enumerate(phases):
         into = images_seen - start
-        if into < phase.images or phase is phases[-1]:
-            return Moment(phase, into, min(1.0, into / phase.fade_images) if phase.fade_images else 1.0)
+        if into < phase.images or index == len(phases) - 1:
+            return Moment(phase, index, into, min(1.0, into / phase.fade_images) if phase.fade_images else 1.0)
         start += phase.images
     raise ValueError("a schedule needs at least one phase")
 

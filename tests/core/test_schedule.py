@@ -8,8 +8,8 @@ from automod_core.schedule import Phase, average_decay, cooldown_factor, moment_
 from automod_core.train_config import TrainConfig
 
 PHASES = (
-    Phase(block=1, images=100, fade_images=0, batch=8, lr=1e-3),
-    Phase(block=2, images=200, fade_images=50, batch=8, lr=1e-3, margin=0.05),
+    Phase(resolution=8, images=100, fade_images=0, batch=8, lr=1e-3),
+    Phase(resolution=16, images=200, fade_images=50, batch=8, lr=1e-3, margin=0.05),
 )
 
 
@@ -29,6 +29,7 @@ PHASES = (
 def test_moment_at(seen: int, phase: int, into: int, fade: float) -> None:
     now = moment_at(PHASES, seen)
     assert now.phase is PHASES[phase]
+    assert now.index == phase
     assert (now.images_into, now.fade) == (into, fade)
 
 
@@ -38,10 +39,10 @@ def test_an_empty_schedule_is_refused() -> None:
 
 
 def test_phase_knows_its_resolution_and_lists_all_its_problems() -> None:
-    assert [phase.resolution for phase in PHASES] == [8, 16]
+    assert [phase.level for phase in PHASES] == [1, 2]
     assert total_images(PHASES) == 300
-    with pytest.raises(ValueError, match="block") as caught:
-        Phase(block=-1, images=0, fade_images=5, batch=1, lr=0, margin=-1)
+    with pytest.raises(ValueError, match="resolution") as caught:
+        Phase(resolution=2, images=0, fade_images=-5, batch=1, lr=0, margin=-1)
     assert len(str(caught.value).splitlines()) == 6
 
 
@@ -82,8 +83,8 @@ def test_train_config_lists_all_its_problems() -> None:
     with pytest.raises(ValueError, match="kl_weight") as caught:
         TrainConfig(model=MODEL, phases=(), kl_weight=-1, beta2=2.0, average_half_life=0)
     assert len(str(caught.value).splitlines()) == 4
-    with pytest.raises(ValueError, match="block 3"):
-        TrainConfig(model=MODEL, phases=(Phase(block=3, images=1, fade_images=0, batch=4, lr=1),))
+    with pytest.raises(ValueError, match="32 pixels"):
+        TrainConfig(model=MODEL, phases=(Phase(resolution=32, images=1, fade_images=0, batch=4, lr=1),))
 
 
 def test_train_config_refuses_unknown_names() -> None:
@@ -98,8 +99,8 @@ def test_presets_are_sound() -> None:
     for make in PRESETS.values():
         config = make()
         assert TrainConfig.from_dict(config.to_dict()) == config
-        assert [phase.block for phase in config.phases] == sorted(phase.block for phase in config.phases)
-        assert config.phases[-1].block == config.model.n_blocks - 1
+        assert [phase.level for phase in config.phases] == sorted(phase.level for phase in config.phases)
+        assert config.phases[-1].resolution == config.model.resolution
 
 
 @pytest.mark.parametrize(
