@@ -364,8 +364,8 @@ def tiny_preset() -> TrainConfig:
     return TrainConfig(
         model=ModelConfig(code_size=8, decoder_channels=(8, 8), encoder_channels=(8, 8)),
         phases=(
-            Phase(block=0, images=8, fade_images=0, batch=4, lr=1e-3),
-            Phase(block=1, images=40, fade_images=8, batch=4, lr=1e-3),
+            Phase(resolution=4, images=8, fade_images=0, batch=4, lr=1e-3),
+            Phase(resolution=8, images=40, fade_images=8, batch=4, lr=1e-3),
         ),
     )
 
@@ -601,7 +601,7 @@ def test_demo_training_looks_at_faces_and_goes_on(capsys, tmp_path, monkeypatch,
 
     def seeing_preset() -> TrainConfig:
         model = ModelConfig(code_size=8, decoder_channels=(8, 8, 8, 8), encoder_channels=(8, 8, 8, 8))
-        phases = (Phase(block=3, images=64, fade_images=0, batch=8, lr=1e-3),)
+        phases = (Phase(resolution=32, images=64, fade_images=0, batch=8, lr=1e-3),)
         return TrainConfig(model=model, phases=phases, perceptual_weight=1.0, perceived_weight=1.0, spectral_norm=False)
 
     monkeypatch.setitem(presets.PRESETS, "demo", seeing_preset)

@@ -28,7 +28,7 @@ from automod_core.trainer import Trainer
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(
     model=ModelConfig(code_size=8, decoder_channels=(6, 6, 4), encoder_channels=(6, 6, 4), style_gain=2.0),
-    phases=tuple(Phase(block=i, images=16, fade_images=8 if i else 0, batch=4, lr=1e-3) for i in range(3)),
+    phases=tuple(Phase(resolution=4 << i, images=16, fade_images=8 if i else 0, batch=4, lr=1e-3) for i in range(3)),
     checkpoint_images=8,
 )
 ABOUT = {"name": "Tiny run", "trained_on": "twelve faces", "domain": "demo-faces", "licence": "CC0"}
@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(folder: Path, faces: Pict
 
 def test_reports_and_log(folder: Path, faces: Pictures) -> None:
     config = TrainConfig(
-        model=CONFIG.model, phases=(Phase(block=0, images=220, fade_images=0, batch=4, lr=1e-3),), seed=1
+        model=CONFIG.model, phases=(Phase(resolution=4, images=220, fade_images=0, batch=4, lr=1e-3),), seed=1
     )
     reports: list[dict[str, float]] = []
     train(start_run(config, folder, CPU, about=ABOUT), faces, folder, report=reports.append)
