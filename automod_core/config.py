@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from automod_core.settings import setting, setting_problems
+
 BASE_SIZE = 4  # pixels per side at level 0
 _MAX_EXTRA_BLOCKS = 12
 
@@ -39,17 +41,41 @@ class ModelConfig:
     Source: Deep Automodulators, Sec. 3.1 and App. A; extra blocks: Secs. 3.3 and 4.
     """
 
-    code_size: int
-    decoder_channels: tuple[int, ...]
-    encoder_channels: tuple[int, ...]
-    style_gain: float = 1.0
-    extra_blocks: tuple[int, ...] = ()
+    code_size: int = setting(label="Code size", help="numbers in a code", group="Model", minimum=2, maximum=65536)
+    decoder_channels: tuple[int, ...] = setting(
+        label="Decoder channels",
+        help="feature maps that leave the decoder's blocks at 4, 8, 16, ... pixels: one number per resolution",
+        group="Model",
+        minimum=1,
+        maximum=65536,
+    )
+    encoder_channels: tuple[int, ...] = setting(
+        label="Encoder channels",
+        help="feature maps that enter the encoder's stages at 4, 8, 16, ... pixels: as many as the decoder's",
+        group="Model",
+        minimum=1,
+        maximum=65536,
+    )
+    style_gain: float = setting(
+        1.0,
+        label="Style gain",
+        help="factor of the codes before they drive a block; the root of the code size lets small models learn faster",
+        group="Model",
+        above=0,
+        below=1e6,
+    )
+    extra_blocks: tuple[int, ...] = setting(
+        (),
+        label="Extra blocks",
+        help="levels (0 for 4 pixels, 1 for 8, ...) after whose block one more of the same size sits",
+        group="Model",
+        minimum=0,
+        maximum=11,
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extra_blocks", tuple(sorted(self.extra_blocks)))
-        problems = []
-        if not 2 <= self.code_size <= 65536:
-            problems.append(f"code_size must be in 2..65536, got {self.code_size}")
+        problems = setting_problems(self)
         if not 1 <= len(self.decoder_channels) <= 12:
             problems.append(f"decoder_channels must name 1 to 12 levels, got {len(self.decoder_channels)}")
         if len(self.encoder_channels) != len(self.decoder_channels):
@@ -57,14 +83,9 @@ class ModelConfig:
                 f"encoder_channels must name as many stages as decoder_channels names levels "
                 f"({len(self.decoder_channels)}), got {len(self.encoder_channels)}"
             )
-        bad = [c for c in (*self.decoder_channels, *self.encoder_channels) if not 1 <= c <= 65536]
-        if bad:
-            problems.append(f"channel counts must be in 1..65536, got {bad}")
-        if not 0 < self.style_gain < 1e6:
-            problems.append(f"style_gain must be in (0, 1e6), got {self.style_gain}")
         if len(self.extra_blocks) > _MAX_EXTRA_BLOCKS:
             problems.append(f"there may be {_MAX_EXTRA_BLOCKS} extra_blocks at most, got {len(self.extra_blocks)}")
-        unknown = [level for level in self.extra_blocks if not 0 <= level < self.n_levels]
+        unknown = [level for level in self.extra_blocks if level >= self.n_levels]
         if unknown:
             problems.append(f"extra_blocks must name levels in 0..{self.n_levels - 1}, got {unknown}")
         if problems:
