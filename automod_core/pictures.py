@@ -1,6 +1,5 @@
-"""Where training pictures come from: drawn faces, or a folder of photos, held in memory as bytes."""
+"""Pictures held in memory, and the demo faces that are drawn once and kept."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +7,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automod_core.errors import UserError
-from automod_core.files import write_atomically
-from automod_core.paths import cache_dir
+from automod_core.data.demo import ABOUT, DEMO_COUNT, DEMO_SEED, DemoCollection, kept_faces, to_bytes
+from automod_core.data.pyramid import Progress, Pyramid, averaged, find_pyramid, resolutions
+from automod_core.data.source import PreparedPictures
 
-DEMO_SEED = 0  # faces 0 .. DEMO_COUNT - 1 of this seed are for training; held-out faces have another seed
-DEMO_COUNT = 30_000
-_CHUNK = 500
+__all__ = ["DEMO_COUNT", "DEMO_SEED", "Pictures", "demo_pictures", "drawn_faces"]
 
 
-class Pictures:
-    """A fixed set of pictures (N, 3, R, R), uint8, from which batches are drawn with replacement."""
+class Pictures(PreparedPictures):
+    """A fixed set of pictures as a stream of training pictures, with all of them at hand.
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+    Attributes:
+        pixels: (N, 3, R, R) uint8.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8], pyramid: Pyramid | None = None, *, seed: int = 0) -> None:
+        """Take pictures (N, 3, R, R), R a power of two; `pyramid` holds the same ones in its first rows."""
+        about = {"trained_on": f"{len(pixels):,} drawn demo faces"} | ABOUT
+        rows = np.arange(len(pixels))
+        super().__init__(pyramid or _pyramid_of(pixels), rows, seed=seed, mirror=False, about=about)
         self.pixels = torch.from_numpy(pixels)
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return `count` pictures (count, 3, R, R), uint8."""
@@ -32,39 +34,24 @@ class Pictures:
 
 
 def demo_pictures(
-    size: int, progress: Callable[[int, int], object] | None = None, *, count: int = DEMO_COUNT, seed: int = DEMO_SEED
+    size: int, progress: Progress | None = None, *, count: int = DEMO_COUNT, seed: int = DEMO_SEED
 ) -> Pictures:
-    """Draw the demo faces for training once, and keep them under the cache directory.
+    """Draw the first demo faces of a series once, and keep them under the cache directory.
 
     Args:
-        size: pixels per side.
+        size: pixels per side, a power of two.
         progress: called with the faces drawn so far, and all.
         count: number of faces.
         seed: seed of their factors.
 
     Raises:
-        UserError: the cache directory cannot be written to.
+        UserError: the cache directory cannot be written to, or has too little room.
     """
-    path = _demo_path(size, seed, count)
-    for kept in sorted({count, max(count, DEMO_COUNT)}):  # a larger set begins with the same faces
-        try:
-            pixels = np.load(_demo_path(size, seed, kept), mmap_mode="r", allow_pickle=False)
-            if pixels.shape == (kept, 3, size, size) and pixels.dtype == np.uint8:
-                return Pictures(np.array(pixels[:count]))
-        except (OSError, ValueError):
-            pass  # not there, or damaged: draw it again
-    pixels = np.empty((count, 3, size, size), np.uint8)
-    for start in range(0, count, _CHUNK):
-        stop = min(start + _CHUNK, count)
-        pixels[start:stop] = drawn_faces(stop - start, size, seed, start=start)
-        if progress:
-            progress(stop, count)
-    write_atomically(path, lambda file: np.save(file, pixels))
-    return Pictures(pixels)
-
-
-def _demo_path(size: int, seed: int, count: int) -> Path:
-    return cache_dir() / f"demo-faces-{size}px-seed{seed}-{count}.npy"
+    larger = find_pyramid(DemoCollection(max(count, DEMO_COUNT), seed), size)  # begins with the same faces
+    pyramid = larger or kept_faces(size, progress, count=count, series=seed)
+    # "c": changes stay in memory. torch wants memory that it might write to.
+    pixels = np.load(pyramid.path(size), mmap_mode="c", allow_pickle=False)
+    return Pictures(pixels[:count], pyramid)
 
 
 def drawn_faces(count: int, size: int, seed: int, *, start: int = 0) -> NDArray[np.uint8]:
@@ -74,15 +61,16 @@ def drawn_faces(count: int, size: int, seed: int, *, start: int = 0) -> NDArray[
 
     with one_thread():
         faces = draw_faces(sample_factors(count, seed, start=start), size)
-    return ((faces + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+    return to_bytes(faces).numpy()
 
 
-def folder_pictures(folder: Path, size: int, progress: Callable[[int, int], object] | None = None) -> Pictures:
+def folder_pictures(folder: Path, size: int, progress: Progress | None = None) -> Pictures:
     """Read every photo of a folder, cropped to a square of `size` pixels; files that are no pictures are passed over.
 
     Raises:
         UserError: the folder holds fewer than two pictures that can be read.
     """
+    from automod_core.errors import UserError
     from automod_core.photos import find_photos, load_photos, square_crop
 
     paths = find_photos([folder])
@@ -95,3 +83,9 @@ def folder_pictures(folder: Path, size: int, progress: Callable[[int, int], obje
     if len(crops) < 2:
         raise UserError(f"{folder} holds {len(crops)} pictures that can be read; training needs at least two.")
     return Pictures(np.stack(crops))
+
+
+def _pyramid_of(pixels: NDArray[np.uint8]) -> Pyramid:
+    count, _, resolution, _ = pixels.shape
+    levels = {r: averaged(pixels, resolution // r) for r in resolutions(resolution)}
+    return Pyramid(None, levels, np.arange(count), np.arange(count, dtype=np.uint64), [])

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from automod_core.hashing import scramble
+
 Scale = Literal["coarse", "medium", "fine"]
 Kind = Literal["continuous", "binary"]
 FloatArray = NDArray[np.float32]
@@ -120,7 +122,20 @@ def sample_factors(count: int, seed: int, start: int = 0) -> FloatArray:
     """
     if count < 0 or start < 0:
         raise ValueError(f"count and start must be >= 0, got {count} and {start}")
-    draws = _uniforms(count, 3 * len(FACTORS), seed, start).reshape(count, len(FACTORS), 3)
+    return factors_at(np.arange(start, start + count, dtype=np.uint64), seed)
+
+
+def factors_at(numbers: NDArray[np.uint64], seed: int) -> FloatArray:
+    """Draw the factors of any faces of the endless series that `seed` names.
+
+    Args:
+        numbers: (count,), which faces, in any order.
+        seed: any integer.
+
+    Returns:
+        (count, len(FACTORS)) float32, each column within its factor's limits.
+    """
+    draws = _uniforms(numbers, 3 * len(FACTORS), seed).reshape(len(numbers), len(FACTORS), 3)
     flat = draws[:, :, 0]  # (count, F), uniform in [0, 1)
     bell = draws.mean(axis=2)  # (count, F), bell-shaped around 0.5: extremes are rare
     even = 0.5 * (flat + bell)  # (count, F), between the two
@@ -165,21 +180,10 @@ def _set_dependent(values: NDArray[np.float64], flat: Callable[[str], NDArray[np
         put(name, factor.low + (factor.high - factor.low) * flat(name))
 
 
-def _uniforms(rows: int, columns: int, seed: int, start: int) -> NDArray[np.float64]:
-    """Hash (seed, row, column) to numbers in [0, 1), (rows, columns), without any generator state.
-
-    The mixing is the finaliser of SplitMix64: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195.
-    """
-    key = _scramble(np.array([seed % 2**64], dtype=np.uint64))
-    number = np.arange(start, start + rows, dtype=np.uint64)
-    row = _scramble(key + number)[:, None]
+def _uniforms(numbers: NDArray[np.uint64], columns: int, seed: int) -> NDArray[np.float64]:
+    """Hash (seed, row number, column) to numbers in [0, 1), (rows, columns), without any generator state."""
+    key = scramble(np.array([seed % 2**64], dtype=np.uint64))
+    row = scramble(key + numbers)[:, None]
     column = np.arange(columns, dtype=np.uint64)[None, :]
-    bits = _scramble(row ^ _scramble(column + np.uint64(1)))  # (rows, columns)
+    bits = scramble(row ^ scramble(column + np.uint64(1)))  # (rows, columns)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def _scramble(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

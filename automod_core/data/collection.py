@@ -1,0 +1,92 @@
+"""Collections of pictures as people keep them: what a pyramid is prepared from. Imports no torch."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from automod_core.errors import UserError
+from automod_core.photos import load_photo, square_crop
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One picture, read.
+
+    Attributes:
+        levels: resolution -> (3, r, r) uint8; the largest is the one asked for. What is missing is averaged down.
+        digest: 64-bit hash of what the picture shows, equal for a picture and its mirror image.
+    """
+
+    levels: dict[int, Pixels]
+    digest: int
+
+
+class Collection(Protocol):
+    """A numbered set of pictures that may be read from several threads."""
+
+    label: str  # what it is, for people: "photos of the folder birds"
+    skipped: list[tuple[str, str]]  # what was passed over while it was listed: (name, reason)
+
+    def __len__(self) -> int:
+        """Count the pictures, readable or not."""
+        ...
+
+    def identity(self) -> Iterable[str]:
+        """What tells these pictures from any others, without reading them all."""
+        ...
+
+    def name(self, number: int) -> str:
+        """What a person calls a picture."""
+        ...
+
+    def read(self, numbers: Sequence[int], resolution: int) -> Iterator[Reading | UserError]:
+        """Read pictures one after another; a damaged one comes back as an error.
+
+        Raises:
+            UserError: the collection itself cannot be read any more (the disk, the file, the network).
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
+        ...
+
+
+def photo_reading(photo: Image.Image, resolution: int) -> Reading:
+    """Crop a decoded photo: shorter side to the resolution, then the centre. Source: the authors' preparation."""
+    crop = square_crop(photo, resolution, via=resolution)  # (R, R, 3)
+    return Reading({resolution: np.ascontiguousarray(crop.transpose(2, 0, 1))}, digest_of(np.asarray(photo)))
+
+
+def encoded_reading(data: bytes, name: str, resolution: int) -> Reading | UserError:
+    """Decode and crop the bytes of an image file."""
+    try:
+        return photo_reading(load_photo(data, name=name), resolution)
+    except UserError as error:
+        return error
+
+
+def digest_of(pixels: Pixels) -> int:
+    """Hash what a picture (H, W, 3) shows to 64 bits; its mirror image has the same.
+
+    The decoded pixels count, so that a copy under another name, or saved again without loss, is found out.
+    """
+
+    def half(part: Pixels) -> int:
+        digest = hashlib.blake2b(repr(part.shape).encode(), digest_size=8)
+        digest.update(np.ascontiguousarray(part).data)
+        return int.from_bytes(digest.digest(), "little")
+
+    return min(half(pixels), half(pixels[:, ::-1]))
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error's text without a full stop."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
