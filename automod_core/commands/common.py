@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
 from automod_core.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
     from automod_core.automodulator import Automodulator
+    from automod_core.data.source import Source
     from automod_core.pictures import Pictures
+    from automod_core.train_config import TrainConfig
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Report = Callable[[int, int], object]  # (done, all)
 Result = TypeVar("Result")
 
 DEMO_DATA = "demo"  # the word for drawn faces as training pictures; a folder of that name is ./demo
+_SKIPPED_SHOWN = 5  # pictures that were passed over: so many are named, the others counted
 _DELAY_S = 1.0  # work that is done before needs no progress bar
 _OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor does it: slower, but everything works."
 
@@ -172,6 +177,37 @@ def training_pictures(args: argparse.Namespace, data: str, size: int, faces: int
             return demo_pictures(size, report) if faces is None else demo_pictures(size, report, count=faces)
     with progress(args, "Reading photos", "photos") as report:
         return folder_pictures(Path(data), size, report)
+
+
+def open_pictures(args: argparse.Namespace, data: str, config: "TrainConfig", device: "torch.device") -> "Source":
+    """The pictures of a run, with a progress bar while they are prepared; says what had to be passed over.
+
+    Args:
+        args: the options of the command.
+        data: what --data takes.
+        config: the run's settings.
+        device: where it trains.
+
+    Raises:
+        UserError: the pictures cannot be read, are too few, or there is too little room to prepare them.
+    """
+    from automod_core.data import open_data
+
+    with progress(args, "Preparing pictures", "pictures") as report:
+        source = open_data(
+            data,
+            resolution=max(phase.resolution for phase in config.phases),
+            seed=config.seed,
+            mirror=config.mirror,
+            test_share=config.test_share,
+            device=device,
+            progress=report,
+        )
+    for _, reason in source.skipped[:_SKIPPED_SHOWN]:
+        warn(reason)
+    if (more := len(source.skipped) - _SKIPPED_SHOWN) > 0:
+        warn(f"{more} more pictures were passed over.")
+    return source
 
 
 def prepare_torch() -> None:
