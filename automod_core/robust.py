@@ -81,7 +81,7 @@ class _GeneralLoss(torch.autograd.Function):
 
 def _huge(alpha: Tensor) -> float:
     """Shapes beyond this equal infinity in the precision of alpha."""
-    return 1 / torch.finfo(alpha.dtype).eps
+    return torch.finfo(alpha.dtype).eps ** -2
 
 
 def _safe_shape(alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,8 +128,9 @@ def log_partition(alpha: Tensor) -> Tensor:
         for alpha < 0, where there is no density, and nan for alpha > 2, which nobody learns. Differentiable. Like that
         of general_loss, the slope has no finite limit at 2 and is there taken at the closest number below.
 
-    Source: arXiv:1701.03077, Eq. 17; as there (Appendix C) a cubic Hermite spline through values and slopes from
-    numerical integration, here over the root of b = 2 - alpha, and without the term -b log(b) / 4 that bends at b = 0.
+    Source: arXiv:1701.03077, Sec. 2. As in its appendix on the partition function, a cubic Hermite spline through
+    values and slopes from numerical integration; here over the root of b = 2 - alpha, and of what remains without
+    -b log(b) / 4, whose slope has no limit at b = 0.
     """
     b = 2 - alpha
     b = b + (b == 0) * torch.finfo(alpha.dtype).eps
@@ -189,7 +190,7 @@ def negative_log_likelihood(x: Tensor, alpha: Tensor, scale: Tensor) -> Tensor:
         general_loss + log(scale) + log_partition(alpha), in nats, of the broadcast shape. May be negative: it is a
         density. The last two keep alpha and scale from making all errors cheap.
 
-    Source: arXiv:1701.03077, Eqs. 16 and 17.
+    Source: arXiv:1701.03077, Sec. 2.
     """
     return general_loss(x, alpha, scale) + (scale.log() + log_partition(alpha))
 
@@ -197,7 +198,7 @@ def negative_log_likelihood(x: Tensor, alpha: Tensor, scale: Tensor) -> Tensor:
 class RobustLoss(nn.Module):
     """The robust distance d_rho of pictures; every output value has a shape and a scale of its own, and learns them.
 
-    Source: Deep Automodulators, Sec. 3.2; arXiv:1701.03077, Sec. 3.1; limits and start as in the authors' runs.
+    Source: Deep Automodulators, Sec. 3.2; arXiv:1701.03077, Sec. 2; limits and start as in the authors' runs.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
