@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from automod_core.config import block_size
+from automod_core.config import level_size
 from automod_core.errors import UserError
 from automod_core.latent import codes_from_prior, expand, random_codes
 from automod_core.model import Decoder, Encoder
@@ -131,21 +131,22 @@ class Automodulator:
             ValueError: the styles have another shape, or the resolution has no head.
         """
         styles = self._as_styles(styles)
-        last = self.block_of(resolution)
+        level = self.level_of(resolution)
+        size = level_size(level)
         if not len(styles):
-            return styles.new_empty(0, 3, block_size(last), block_size(last))
-        chunks = styles.split(max(1, _CHUNK_PIXELS // block_size(last) ** 2))
-        return torch.cat([self._decoder(chunk, last=last) for chunk in chunks])
+            return styles.new_empty(0, 3, size, size)
+        chunks = styles.split(max(1, _CHUNK_PIXELS // size**2))
+        return torch.cat([self._decoder(chunk, last=level) for chunk in chunks])
 
-    def block_of(self, resolution: int | None) -> int:
-        """Return the block whose head gives this resolution; None means the last.
+    def level_of(self, resolution: int | None) -> int:
+        """Return the level whose head gives this resolution; None means the highest.
 
         Raises:
-            ValueError: no block has this resolution.
+            ValueError: no level has this resolution.
         """
-        sizes = [block_size(i) for i in range(self.n_blocks)]
+        sizes = [level_size(level) for level in range(self.card.architecture.n_levels)]
         if resolution is None:
-            return self.n_blocks - 1
+            return len(sizes) - 1
         if resolution not in sizes:
             raise ValueError(f"resolution must be one of {sizes}, got {resolution}")
         return sizes.index(resolution)
@@ -183,12 +184,13 @@ class Renderer:
         """
         model = self._model
         styles = model._as_styles(styles[None])
-        last = model.block_of(resolution)
+        level = model.level_of(resolution)
+        last = model.card.architecture.last_block(level)
         first = self._first_change(styles)
         for i in range(first, last + 1):
             before = self._canvases[i - 1] if i else None
             self._canvases.append(model._decoder.run(styles, first=i, last=i, canvas=before))
-        return model._decoder.picture(self._canvases[last], last)[0]
+        return model._decoder.picture(self._canvases[last], level)[0]
 
     def _first_change(self, styles: Tensor) -> int:
         """Forget the canvases from the first changed block on, and return that block."""

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from automod_core.config import ModelConfig, block_size
+from automod_core.config import ModelConfig, level_size
 from automod_core.errors import UserError
 from automod_core.model_file import ModelCard, expected_shapes, save_model
 from automod_core.published import DOI, PUBLISHED, PublishedModel
@@ -326,7 +326,7 @@ class _Checkpoint:
             images_seen=self.images_seen,
             licence=f"{known.licence} {licence}" if known else "Not stated in the checkpoint.",
             notes=notes,
-            crop_via=max(_SMALLEST_CROP, block_size(self.phase)),
+            crop_via=max(_SMALLEST_CROP, level_size(self.phase)),
         )
 
     def _title(self, config: ModelConfig, known: PublishedModel | None) -> str:
@@ -341,7 +341,7 @@ class _Checkpoint:
         return None
 
     def _blocks_for(self, resolution: int | None) -> int:
-        sizes = [block_size(i) for i in range(self.phase + 1)]
+        sizes = [level_size(i) for i in range(self.phase + 1)]
         wanted = sizes[-1] if resolution is None else resolution
         if wanted not in sizes:
             listed = ", ".join(map(str, sizes))

@@ -184,12 +184,12 @@ class Encoder(nn.Module):
 
         Args:
             images: pictures in [-1, 1].
-            last: highest stage in use; None means all. It fixes the resolution of the pictures.
+            last: level of the pictures, whose stage is the first to see them; None means the highest one.
             fade: weight in [0, 1] of the highest stage; the rest comes from the halved picture.
             dtype: floating type of the feature maps.
             recompute: keep only what enters each stage for the backward pass, and run the stages again there.
         """
-        last = self.config.n_blocks - 1 if last is None else last
+        last = self.config.n_levels - 1 if last is None else last
         images = images.to(dtype, memory_format=torch.channels_last)
         x = self.from_rgb[last](images)
         for i in range(last, -1, -1):

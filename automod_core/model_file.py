@@ -20,7 +20,7 @@ from automod_core.files import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the newest one; see _format_of
 PRIOR_MEAN, PRIOR_FACTOR = "prior.mean", "prior.factor"
 _PRIOR = frozenset({PRIOR_MEAN, PRIOR_FACTOR})
 _METADATA_KEY = "automod_card"
@@ -44,7 +44,7 @@ class ModelCard:
         figures: measured quality, name -> value.
         weights_sha256: identity of the weights; filled in when the file is saved.
         prior_sha256: checksum of the file's code prior, "" if it has none; filled in when the file is saved.
-        format_version: version of this card and file.
+        format_version: version of this card and file; at least what its architecture needs.
     """
 
     name: str
@@ -60,9 +60,10 @@ class ModelCard:
     figures: Mapping[str, float] = field(default_factory=dict)
     weights_sha256: str = ""
     prior_sha256: str = ""
-    format_version: int = FORMAT_VERSION
+    format_version: int = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "format_version", max(self.format_version, _format_of(self.architecture)))
         if not self.scale_ranges:
             object.__setattr__(self, "scale_ranges", default_scale_ranges(self.architecture.block_levels))
         for name, (first, last) in self.scale_ranges.items():
@@ -108,6 +109,14 @@ class ModelCard:
             )
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
             raise ValueError(f"its card is incomplete ({error})") from error
+
+
+def _format_of(config: ModelConfig) -> int:
+    """The lowest format version that can tell of an architecture, so that older programs read all that they know.
+
+    1: one block per level. 2: extra blocks.
+    """
+    return 2 if config.extra_blocks else 1
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

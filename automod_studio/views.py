@@ -37,7 +37,7 @@ class BlockView:
     """One block inside a range."""
 
     block: int
-    pixels: str  # "16 px"
+    pixels: str  # "16 px", or "16 px (2)" for the second block of that size
     shares: tuple[float, ...]  # one per source, sum 1
     changed: bool = True  # reset is enabled
 
@@ -125,20 +125,29 @@ def _range_view(document: Document, model: ModelRef, name: str) -> RangeView:
         name=name,
         title=name.capitalize(),
         hint=_HINTS.get(name, ""),
-        pixels=pixels_text(blocks[0], blocks[-1]),
+        pixels=_range_text(model, blocks),
         shares=tuple(float(s) for s in shares.mean(axis=0)),
         mixed=bool(np.ptp(shares, axis=0).max(initial=0.0) > 1e-6),
         changed=not np.allclose(shares, default, atol=1e-6),
         blocks=tuple(
             BlockView(
-                block, pixels_text(block, block), tuple(float(s) for s in row), not np.allclose(row, plain, atol=1e-6)
+                block, block_text(model, block), tuple(float(s) for s in row), not np.allclose(row, plain, atol=1e-6)
             )
             for block, row, plain in zip(blocks, shares, default, strict=True)
         ),
     )
 
 
-def pixels_text(first: int, last: int) -> str:
-    """Return "16 px" for one block, "4–8 px" for several; block i covers 4 * 2**i pixels."""
-    low, high = 4 * 2**first, 4 * 2**last
+def block_text(model: ModelRef | None, block: int) -> str:
+    """Name a block by its size, "16 px"; where several have one size, count them: "16 px (1)", "16 px (2)"."""
+    if model is None:
+        return ""
+    size = model.block_sizes[block]
+    if model.block_sizes.count(size) == 1:
+        return f"{size} px"
+    return f"{size} px ({block - model.block_sizes.index(size) + 1})"
+
+
+def _range_text(model: ModelRef, blocks: Sequence[int]) -> str:
+    low, high = model.block_sizes[blocks[0]], model.block_sizes[blocks[-1]]
     return f"{low} px" if low == high else f"{low}–{high} px"

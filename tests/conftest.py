@@ -57,7 +57,21 @@ def other_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "other.safetensors", seed=1, blocks=4, name="Other")
 
 
-def make_tiny_model(path: Path, *, seed: int, blocks: int = 3, name: str = "Tiny", domain: str = "demo-faces") -> Path:
+@pytest.fixture(scope="session")
+def extra_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with an extra block: 32 pixels, blocks of 4, 8, 8, 16 and 32 pixels, code size 16, the usual ranges."""
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "extra.safetensors", seed=2, blocks=4, extra=(1,))
+
+
+def make_tiny_model(
+    path: Path,
+    *,
+    seed: int,
+    blocks: int = 3,
+    name: str = "Tiny",
+    domain: str = "demo-faces",
+    extra: tuple[int, ...] = (),
+) -> Path:
     """Write a model file with random weights of a seed."""
     import torch
 
@@ -67,10 +81,11 @@ def make_tiny_model(path: Path, *, seed: int, blocks: int = 3, name: str = "Tiny
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = ModelConfig(code_size=16, decoder_channels=(8,) * blocks, encoder_channels=(8,) * blocks)
+        channels = (8,) * blocks
+        config = ModelConfig(code_size=16, decoder_channels=channels, encoder_channels=channels, extra_blocks=extra)
         decoder, encoder = effective_state(Decoder(config)), effective_state(Encoder(config))
     state = {f"decoder.{k}": v for k, v in decoder.items()} | {f"encoder.{k}": v for k, v in encoder.items()}
-    ranges = {"coarse": (0, 0), "medium": (1, 1), "fine": (2, blocks - 1)}
+    ranges = {} if extra else {"coarse": (0, 0), "medium": (1, 1), "fine": (2, blocks - 1)}
     card = ModelCard(name=name, architecture=config, scale_ranges=ranges, domain=domain, trained_on="noise")
     save_model(path, card, state)
     return path

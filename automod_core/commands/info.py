@@ -53,7 +53,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _rows(path: Path, card: "ModelCard") -> list[tuple[str, str]]:
     """(what, text) of everything worth a line."""
-    from automod_core.config import block_size
     from automod_core.model_file import expected_shapes
 
     architecture = card.architecture
@@ -65,7 +64,8 @@ def _rows(path: Path, card: "ModelCard") -> list[tuple[str, str]]:
         ("Size", f"{architecture.n_blocks} blocks, {architecture.code_size} numbers per code, {weights:,} weights"),
     ]
     for name, (first, last) in card.scale_ranges.items():
-        pixels = f"{block_size(first)}" if first == last else f"{block_size(first)}-{block_size(last)}"
+        low, high = architecture.block_sizes[first], architecture.block_sizes[last]
+        pixels = f"{low}" if low == high else f"{low}-{high}"
         blocks = f"block {first + 1}" if first == last else f"blocks {first + 1}-{last + 1}"
         rows.append((f"  {name}", f"{pixels} pixels ({blocks})"))
     optional = [

@@ -16,7 +16,9 @@ SOURCE_COLORS = ("#3a8dde", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#4fc1d9
 class ModelRef:
     """The model a document was made with: enough to draw its controls and to find its file again.
 
-    `scale_ranges` maps a name to its first and last block, both included; block i covers 4 * 2**i pixels.
+    Attributes:
+        scale_ranges: name -> first and last block, both included.
+        block_sizes: pixels per side of what each block draws, ascending; left out, block i draws 4 * 2**i pixels.
     """
 
     path: str
@@ -27,9 +29,12 @@ class ModelRef:
     scale_ranges: Mapping[str, tuple[int, int]]
     domain: str = ""
     trained_on: str = ""
+    block_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale_ranges", MappingProxyType(dict(self.scale_ranges)))
+        if not self.block_sizes:
+            object.__setattr__(self, "block_sizes", tuple(4 << block for block in range(self.n_blocks)))
 
     def blocks_of(self, range_name: str) -> tuple[int, ...]:
         """The blocks of a range, coarse to fine. KeyError for a name the model lacks."""

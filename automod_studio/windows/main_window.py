@@ -298,7 +298,7 @@ class MainWindow(QMainWindow):
         self.studio.session.drag((name, index), text, edit, finished)
 
     def _edit_block(self, block: int, index: int, share: float, finished: bool) -> None:
-        text = f"{views.pixels_text(block, block)}: {self._letter(index)} {share:.2f}"
+        text = f"{views.block_text(self.studio.document.model, block)}: {self._letter(index)} {share:.2f}"
         edit = partial(edits.set_block_share, block=block, index=index, share=share)
         self.studio.session.drag((block, index), text, edit, finished)
 
@@ -309,7 +309,9 @@ class MainWindow(QMainWindow):
         self.studio.session.edit(f"Reset {name}", partial(edits.reset_range, range_name=name))
 
     def _reset_block(self, block: int) -> None:
-        self.studio.session.edit(f"Reset {views.pixels_text(block, block)}", partial(edits.reset_block, block=block))
+        self.studio.session.edit(
+            f"Reset {views.block_text(self.studio.document.model, block)}", partial(edits.reset_block, block=block)
+        )
 
     def _reset_all(self) -> None:
         self.studio.session.edit("Reset mix", edits.reset_all)

@@ -129,7 +129,7 @@ class Engine:
         card = model.card
         ref = ModelRef(
             path, model.hash, card.name, model.n_blocks, model.resolution, model.scale_ranges,
-            domain=card.domain, trained_on=card.trained_on,
+            domain=card.domain, trained_on=card.trained_on, block_sizes=card.architecture.block_sizes,
         )  # fmt: skip
         loaded = _Loaded(model, Renderer(model), ref)
         self._models[ref.hash] = loaded

@@ -133,6 +133,25 @@ def test_renderer_restarts_at_the_first_block_that_changed(model: Automodulator)
             assert watched.since() == list(range(block, 4))
 
 
+def test_renderer_with_an_extra_block_restarts_at_it_and_equals_decode(extra_model_path: Path) -> None:
+    model = load_model(extra_model_path, "cpu")
+    assert (model.resolution, model.n_blocks) == (32, 5)
+    assert model.scale_ranges == {"coarse": (0, 2), "medium": (3, 4)}
+    renderer, styles, other = Renderer(model), random_codes(5, 16, 0), random_codes(5, 16, 1)
+    with Watched(model) as watched:
+        assert torch.equal(renderer.render(styles, 8), model.decode(styles[None], 8)[0])
+        assert watched.since() == [0, 1, 2, 0, 1, 2]
+        for block, resolution, runs in ((2, 8, [2]), (1, 8, [1, 2]), (4, 32, [3, 4]), (3, 32, [3, 4]), (0, 4, [0])):
+            styles = styles.clone()
+            styles[block] = other[block]
+            picture = renderer.render(styles, resolution)
+            assert watched.since() == runs
+            assert torch.equal(picture, model.decode(styles[None], resolution)[0])
+            watched.since()
+    with pytest.raises(ValueError, match=r"resolution must be one of \[4, 8, 16, 32\]"):
+        model.decode(styles[None], 64)
+
+
 def test_renderer_does_not_mind_edits_in_place(model: Automodulator) -> None:
     renderer, styles = Renderer(model), some_styles()
     renderer.render(styles)

@@ -14,6 +14,7 @@ from automod_core.latent import (
     random_codes,
     resample_blocks,
     slerp,
+    swap_blocks,
     to_sphere,
 )
 
@@ -173,6 +174,32 @@ def test_resample_blocks_keeps_what_it_is_told_to() -> None:
             assert torch.equal(variant[block], styles[block] if block in (1, 3) else drawn)
     assert torch.equal(resample_blocks(styles, range(5), count=1, seed=0)[0], styles)
     assert not torch.equal(resample_blocks(styles, (), count=1, seed=9)[0, 0], styles[0])
+
+
+def test_swap_blocks_lets_the_first_code_drive_the_blocks_between() -> None:
+    z1, z2 = random_codes(3, 8, 0), random_codes(3, 8, 1)
+    for first, last in ((0, 4), (2, 4), (0, 1), (3, 3)):
+        styles = swap_blocks(z1, z2, first, last, 5)
+        assert styles.shape == (3, 5, 8)
+        for block in range(5):
+            assert torch.equal(styles[:, block], z1 if first <= block <= last else z2)
+    assert torch.equal(swap_blocks(z1, z1, 1, 2, 5), expand(z1, 5))
+
+
+def test_swap_blocks_has_a_gradient_to_both_codes() -> None:
+    z1, z2 = random_codes(2, 3, 0).double().requires_grad_(), random_codes(2, 3, 1).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: swap_blocks(a, b, 1, 2, 4), (z1, z2))
+
+
+@pytest.mark.parametrize(("first", "last"), [(-1, 2), (3, 2), (0, 5), (5, 5)])
+def test_swap_blocks_refuses_blocks_that_are_not_there(first: int, last: int) -> None:
+    with pytest.raises(ValueError, match=f"blocks {first} to {last} do not exist"):
+        swap_blocks(random_codes(1, 4, 0), random_codes(1, 4, 1), first, last, 5)
+
+
+def test_swap_blocks_refuses_codes_of_different_shape() -> None:
+    with pytest.raises(ValueError, match="alike"):
+        swap_blocks(random_codes(1, 4, 0), random_codes(2, 4, 1), 0, 1, 5)
 
 
 @pytest.mark.parametrize("block", [-1, 5])

@@ -1,5 +1,8 @@
 """Decoder and encoder against a literal second implementation that shares no layer with them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -15,6 +18,7 @@ from automod_core.model import (
 )
 from automod_core.model_file import expected_shapes
 
+SIZES = (4, 8, 16, 32, 64, 128)
 ODD = ModelConfig(code_size=7, decoder_channels=(5, 3, 4, 1, 2, 3), encoder_channels=(3, 5, 2, 4, 1, 2), style_gain=2.5)
 
 
@@ -60,29 +64,33 @@ def modulate(x: Tensor, weight: Tensor, bias: Tensor, code: Tensor) -> Tensor:
     return s[..., None, None] * (x - mean) / std + m[..., None, None]
 
 
-def literal_canvas(p: dict[str, Tensor], styles: Tensor, last: int, gain: float) -> Tensor:
+def literal_canvas(p: dict[str, Tensor], styles: Tensor, sizes: Sequence[int], gain: float) -> Tensor:
+    """The canvas after the blocks of these sizes."""
     x = torch.ones(len(styles), p["blocks.0.conv0.weight"].shape[1], 4, 4, dtype=styles.dtype)
-    for i in range(last + 1):
+    for i, size in enumerate(sizes):
         for k in range(1 if i == 0 else 2):
-            if i > 0 and k == 0:
-                x = enlarge(x)
+            grows = x.shape[-1] < size
+            x = enlarge(x) if grows else x
             x = F.conv2d(x, p[f"blocks.{i}.conv{k}.weight"], p[f"blocks.{i}.conv{k}.bias"], padding=1)
-            if i > 0 and k == 0:
-                x = smooth(x)
+            x = smooth(x) if grows else x
             code = styles[:, i] * gain
             x = modulate(leaky(x), p[f"blocks.{i}.style{k}.weight"], p[f"blocks.{i}.style{k}.bias"], code)
     return x
 
 
-def literal_decode(p: dict[str, Tensor], styles: Tensor, last: int, gain: float, fade: float = 1.0) -> Tensor:
+def literal_decode(
+    p: dict[str, Tensor], styles: Tensor, last: int, gain: float, fade: float = 1.0, sizes: Sequence[int] = SIZES
+) -> Tensor:
     def head(i: int, canvas: Tensor) -> Tensor:
         return F.conv2d(canvas, p[f"to_rgb.{i}.weight"], p[f"to_rgb.{i}.bias"])
 
-    newest = head(last, literal_canvas(p, styles, last, gain))
+    def canvas(i: int) -> Tensor:
+        return literal_canvas(p, styles, [size for size in sizes if size <= 4 * 2**i], gain)
+
+    newest = head(last, canvas(last))
     if last == 0 or fade == 1:
         return newest
-    before = head(last - 1, enlarge(literal_canvas(p, styles, last - 1, gain)))
-    return (1 - fade) * before + fade * newest
+    return (1 - fade) * head(last - 1, enlarge(canvas(last - 1))) + fade * newest
 
 
 def literal_encode(p: dict[str, Tensor], images: Tensor, last: int, fade: float = 1.0) -> Tensor:
@@ -117,6 +125,74 @@ def test_decoder_is_the_specification(last: int, fade: float) -> None:
     torch.testing.assert_close(picture.double(), expected, rtol=1e-4, atol=1e-4)
 
 
+# Extra blocks, and by hand: the size of every block, and the last block of each level
+EXTRA = [
+    ((1,), (4, 8, 8, 16, 32), (0, 2, 3, 4)),
+    ((0,), (4, 4, 8, 16, 32), (1, 2, 3, 4)),
+    ((3,), (4, 8, 16, 32, 32), (0, 1, 2, 4)),
+    ((2, 0, 2), (4, 4, 8, 16, 16, 16, 32), (1, 2, 5, 6)),
+]
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(("extra", "sizes", "ends"), EXTRA)
+def test_a_decoder_with_extra_blocks_is_the_specification(
+    extra: tuple[int, ...], sizes: tuple[int, ...], ends: tuple[int, ...], fade: float
+) -> None:
+    config = replace(ODD.cut_to(4), extra_blocks=extra)
+    assert config.block_sizes == sizes
+    assert config.n_blocks == len(sizes)
+    assert tuple(config.last_block(level) for level in range(4)) == ends
+    decoder, styles = make(Decoder, config), styles_for(config)
+    for last in range(4):
+        picture = decoder(styles, last=last, fade=fade)
+        assert picture.shape == (2, 3, 4 << last, 4 << last)
+        expected = literal_decode(doubles(decoder), styles.double(), last, ODD.style_gain, fade, sizes)
+        torch.testing.assert_close(picture.double(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("fade", [0.3, 1.0])
+@pytest.mark.parametrize("extra", [(), (1,), (2, 0, 2)])
+def test_a_picture_can_start_from_any_canvas(extra: tuple[int, ...], fade: float) -> None:
+    config = replace(ODD.cut_to(4), extra_blocks=extra)
+    decoder, styles = make(Decoder, config), styles_for(config)
+    for last in range(4):
+        whole = decoder(styles, last=last, fade=fade, noise=5)
+        for first in range(1, config.last_block(last) + 2):
+            canvas = decoder.run(styles, last=first - 1, noise=5)
+            assert torch.equal(decoder(styles, last=last, fade=fade, noise=5, first=first, canvas=canvas), whole)
+
+
+def test_architectures_with_extra_blocks_are_cut_and_told_by_level() -> None:
+    config = replace(ODD, extra_blocks=(4, 1, 1))
+    assert config.block_levels == (0, 1, 1, 1, 2, 3, 4, 4, 5)
+    assert (config.n_levels, config.n_blocks, config.resolution) == (6, 9, 128)
+    assert config.cut_to(3).block_levels == (0, 1, 1, 1, 2)
+    assert ModelConfig.from_dict(config.to_dict()) == config
+    assert "extra_blocks" not in ODD.to_dict()
+    assert ModelConfig.from_dict(ODD.to_dict()) == ODD
+    with pytest.raises(ValueError, match=r"extra_blocks must name levels in 0\.\.5, got \[-1, 6\]"):
+        replace(ODD, extra_blocks=(6, 0, -1))
+    with pytest.raises(ValueError, match="12 extra_blocks at most"):
+        replace(ODD, extra_blocks=(0,) * 13)
+    with pytest.raises(ValueError, match=r"level must be in 0\.\.5"):
+        config.last_block(6)
+
+
+def test_running_again_for_the_gradient_gives_the_same_gradient() -> None:
+    config = replace(ODD.cut_to(3), extra_blocks=(1,))
+    decoder, encoder, styles = make(Decoder, config), make(Encoder, config), styles_for(config)
+    gradients = []
+    for recompute in (False, True):
+        for module in (decoder, encoder):
+            module.requires_grad_(True).zero_grad()
+        z = encoder(decoder(styles, noise=3, recompute=recompute), recompute=recompute)
+        z[:, 0].sum().backward()
+        gradients.append([p.grad.clone() for m in (decoder, encoder) for p in m.parameters() if p.grad is not None])
+    assert len(gradients[0]) > 20
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
 @pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("last", range(6))
 def test_encoder_is_the_specification(last: int, fade: float) -> None:
@@ -129,9 +205,10 @@ def test_encoder_is_the_specification(last: int, fade: float) -> None:
     torch.testing.assert_close(z.double(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_blocks", range(1, 7))
-def test_any_number_of_blocks(n_blocks: int) -> None:
-    config = ODD.cut_to(n_blocks)
+@pytest.mark.parametrize("extra", [(), (0, 0)])
+@pytest.mark.parametrize("n_levels", range(1, 7))
+def test_any_number_of_levels(n_levels: int, extra: tuple[int, ...]) -> None:
+    config = replace(ODD.cut_to(n_levels), extra_blocks=extra)
     decoder, encoder = make(Decoder, config), make(Encoder, config)
     picture = decoder(styles_for(config))
     assert picture.shape == (2, 3, config.resolution, config.resolution)

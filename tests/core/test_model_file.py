@@ -159,6 +159,30 @@ def test_newer_format(model: Path) -> None:
     refused(model, "newer version")
 
 
+def test_only_extra_blocks_need_the_newer_format(tmp_path: Path, extra_model_path: Path, model: Path) -> None:
+    with safe_open(model, framework="pt") as file:
+        plain = json.loads(file.metadata()["automod_card"])
+    assert plain["format_version"] == 1
+    assert "extra_blocks" not in plain["architecture"]
+    card, state = read_model(extra_model_path)
+    assert card.format_version == 2
+    assert card.architecture.block_sizes == (4, 8, 8, 16, 32)
+    assert card.scale_ranges == {"coarse": (0, 2), "medium": (3, 4)}
+    assert "decoder.blocks.4.conv1.weight" in state
+    assert "decoder.to_rgb.4.weight" not in state
+    copy = tmp_path / extra_model_path.name
+    copy.write_bytes(extra_model_path.read_bytes())
+    rewrite(copy, card=lambda values: values.update(scale_ranges={"all": [0, 3]}))
+    rewrite(copy, card=lambda values: values["architecture"].pop("extra_blocks"))
+    refused(copy, "weights that its architecture does not know")
+
+
+@pytest.mark.parametrize("extra", [[9], [-1], "x", [None], 3, [0] * 99])
+def test_extra_blocks_that_make_no_sense(tmp_path: Path, model: Path, extra: object) -> None:
+    rewrite(model, card=lambda values: values["architecture"].update(extra_blocks=extra))
+    refused(model)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "3", "null", '"a"', "{}", '{"format_version": Infinity}', '{"format_version": NaN}', "[" * 100_000],

@@ -21,6 +21,14 @@ def test_the_mixer_names_ranges_and_pixels() -> None:
     assert [s[0] for s in view.sources] == ["A", "B"]
 
 
+def test_blocks_of_one_size_are_counted() -> None:
+    ranges = {"coarse": (0, 2), "medium": (3, 4)}
+    model = ModelRef("/m", "h", "Flip", 5, 32, ranges, block_sizes=(4, 8, 8, 16, 32))
+    coarse, medium = views.mixer_view(edits.set_model(Document(), model, ())).ranges
+    assert (coarse.pixels, [b.pixels for b in coarse.blocks]) == ("4–8 px", ["4 px", "8 px (1)", "8 px (2)"])
+    assert (medium.pixels, [b.pixels for b in medium.blocks]) == ("16–32 px", ["16 px", "32 px"])
+
+
 def test_a_range_knows_when_its_blocks_differ() -> None:
     view = views.mixer_view(edits.set_block_share(make_document(2), 1, 1, 0.5))
     coarse, medium, _fine = view.ranges
