@@ -1,4 +1,4 @@
-"""Losses: pure functions, tensors in, scalar out. No modules, no backward."""
+"""Losses: pure functions, tensors in, scalar out. No modules, no backward. The robust one is in robust.py."""
 
 from collections.abc import Callable
 
@@ -11,20 +11,26 @@ def code_kl(z: Tensor) -> Tensor:
     """KL divergence from N(0, I) of a diagonal Gaussian fitted to a batch of codes.
 
     Args:
-        z: codes (B, n), B >= 2. Codes of norm 1 never reach 0; the gradient still spreads them evenly.
+        z: codes (B, n), B >= 2, float32 or float64; with several devices those of the global batch.
 
     Returns:
-        Scalar, nats per dimension: the mean over dimensions of (var + mean^2 - log(var) - 1) / 2, population variance.
+        Scalar >= 0, nats per dimension: the mean over dimensions of (var + mean^2 - log(var) - 1) / 2, population
+        variance; inf if all codes agree in a dimension. Codes of norm 1 never reach 0: their variances sum to 1 at
+        most, which leaves (log(n) + 1 / n - 1) / 2 or more. The gradient still spreads them evenly.
 
     Raises:
         ValueError: z is not a batch of at least two codes.
 
     Source: Deep Automodulators, Eq. 1; AGE, arXiv:1704.02304, Sec. 3.
     """
-    if z.ndim != 2 or len(z) < 2:
-        raise ValueError(f"z must be (B >= 2, n), got {tuple(z.shape)}")
+    _check_batch(z)
     variance, mean = torch.var_mean(z, dim=0, unbiased=False)
     return ((variance + mean.square() - variance.log() - 1) / 2).mean()
+
+
+def _check_batch(z: Tensor) -> None:
+    if z.ndim != 2 or len(z) < 2:
+        raise ValueError(f"z must be (B >= 2, n), got {tuple(z.shape)}")
 
 
 def uniformity(z: Tensor) -> Tensor:
@@ -33,13 +39,17 @@ def uniformity(z: Tensor) -> Tensor:
     code_kl looks at each dimension alone, so codes that use a few directions only can satisfy it; this cannot be.
 
     Args:
-        z: codes (B, n) of norm 1, B >= 2.
+        z: codes (B, n) of norm 1, B >= 2, float32 or float64; with several devices those of the global batch.
 
     Returns:
         Scalar in [-8, 0]: log of the mean over pairs of exp(-2 |z_i - z_j|^2); lower is more even.
 
+    Raises:
+        ValueError: z is not a batch of at least two codes.
+
     Source: Wang and Isola 2020, arXiv:2005.10242, Sec. 4.1, with t = 2.
     """
+    _check_batch(z)
     return torch.pdist(z).square().mul(-2).exp().mean().log()
 
 
@@ -49,10 +59,10 @@ def margin_gap(kl_real: Tensor, kl_fake: Tensor, margin: float) -> Tensor:
     Args:
         kl_real: code_kl of the codes of training images, scalar, already weighted.
         kl_fake: the same of samples.
-        margin: limit M > 0 of the gain; 0 means no limit.
+        margin: limit M > 0 of the gain, in units of the weighted KL; 0 means no limit.
 
     Returns:
-        Scalar kl_real - kl_fake, clipped to [-margin, margin / 2].
+        Scalar kl_real - kl_fake, clipped to [-margin, margin / 2]. No gradient beyond the limits.
 
     Source: Deep Automodulators, Eq. 1 (M_gap); the upper limit is a fact of the authors' runs.
     """
@@ -61,7 +71,17 @@ def margin_gap(kl_real: Tensor, kl_fake: Tensor, margin: float) -> Tensor:
 
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Mean of 1 - cos(a, b) over a batch of codes (B, n), scalar in [0, 2]. Source: Deep Automodulators, Eq. 2."""
+    """How far codes point away from others.
+
+    Args:
+        a: codes (B, n) of any norm but 0.
+        b: codes they should point along, same shape.
+
+    Returns:
+        Scalar in [0, 2]: the mean over the batch of 1 - cos(a, b).
+
+    Source: Deep Automodulators, Eq. 2 (d_cos).
+    """
     return (1 - F.cosine_similarity(a, b, dim=1)).mean()
 
 
@@ -133,12 +153,13 @@ def layer_disentanglement(canvas: Tensor, canvas_again: Tensor) -> Tensor:
     """L_j: mean squared difference of the canvas under z_A and under the re-encoded mixture.
 
     Args:
-        canvas: xi(j) driven by z_A, (B, C, H, W).
+        canvas: xi(j) driven by z_A, (B, C, H, W), any floating type.
         canvas_again: xi(j) driven by phi(x_AB), same shape.
 
     Returns:
-        Scalar >= 0.
+        Scalar >= 0, in float32 at least.
 
-    Source: Deep Automodulators, Eq. 4.
+    Source: Deep Automodulators, Eq. 4 (d = L2).
     """
-    return (canvas_again.float() - canvas.float()).square().mean()
+    full = torch.promote_types(canvas.dtype, torch.float32)
+    return squared_error(canvas_again.to(full), canvas.to(full))
