@@ -69,8 +69,6 @@ class ModelConfig:
         label="Extra blocks",
         help="levels (0 for 4 pixels, 1 for 8, ...) after whose block one more of the same size sits",
         group="Model",
-        minimum=0,
-        maximum=11,
     )
 
     def __post_init__(self) -> None:
@@ -85,7 +83,7 @@ class ModelConfig:
             )
         if len(self.extra_blocks) > _MAX_EXTRA_BLOCKS:
             problems.append(f"there may be {_MAX_EXTRA_BLOCKS} extra_blocks at most, got {len(self.extra_blocks)}")
-        unknown = [level for level in self.extra_blocks if level >= self.n_levels]
+        unknown = [level for level in self.extra_blocks if not 0 <= level < self.n_levels]
         if unknown:
             problems.append(f"extra_blocks must name levels in 0..{self.n_levels - 1}, got {unknown}")
         if problems:
