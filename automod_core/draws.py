@@ -21,8 +21,9 @@ class Purpose(IntEnum):
 
     ENCODER_SAMPLES = 0
     DECODER_SAMPLES = 1
-    POOL = 2
-    NOISE = 3
+    SECOND_PASS = 2
+    POOL = 3
+    NOISE = 4
 
 
 def seed_of(*parts: int) -> int:

@@ -51,9 +51,12 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     b, c, h, w = x.shape
     scale, shift = style.chunk(2, dim=1)  # (B, C) each
     scale = scale * ((h * w - 1) / (h * w)) ** 0.5
-    maps = x.reshape(1, b * c, h, w)
+    learning = torch.is_grad_enabled()
+    # With channels-last maps and a gradient in another order, the backward kernel of torch's CPU mixes up the two and
+    # gives wrong gradients (seen in 2.14). More pictures than one, or maps without rows, are never channels-last here.
+    maps = x.reshape(1, b * c, h * w) if b == 1 and learning else x.reshape(1, b * c, h, w)
     mean = variance = None
-    if b == 1 and h * w > _LONG_SUM:
+    if b == 1 and h * w > _LONG_SUM and not learning:
         mean = maps.mean((0, 2, 3))
         variance = (maps - mean[:, None, None]).square().mean((0, 2, 3))
     maps = F.batch_norm(

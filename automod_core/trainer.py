@@ -1,10 +1,16 @@
 """Training: an encoder step and a decoder step, repeated while the networks grow.
 
-The trainer alone owns modules, `backward` and optimisers. Source: Deep Automodulators, Secs. 3.1, 3.2 and Fig. 3.
+The trainer alone owns modules, `backward` and optimisers. A step works on the rows of the global batch that belong to
+this process, in as many pieces as the memory needs. Terms that are means over pictures are computed piece by piece;
+terms that need all codes at once (KL, uniformity, margin) are computed on the gathered codes, and their gradient with
+respect to each code is carried into the pieces. So neither pieces nor processes change the result.
+
+Source: Deep Automodulators, Secs. 3.1 to 3.3 and Fig. 3; gradients through pieces: arXiv:2101.06983, Sec. 3.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol, cast
 
 import torch
@@ -12,7 +18,12 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 
 from automod_core import losses
-from automod_core.latent import expand
+from automod_core.distributed import World
+from automod_core.draws import Purpose, Samples, draw_samples, generator, seed_of
+from automod_core.errors import UserError
+from automod_core.history_pool import HistoryPool
+from automod_core.latent import expand, swap_blocks
+from automod_core.layers import iterate_spectral_norms
 from automod_core.model import (
     Decoder,
     Encoder,
@@ -20,15 +31,26 @@ from automod_core.model import (
     prepare_decoder_for_training,
     prepare_encoder_for_training,
 )
+from automod_core.robust import RobustLoss
 from automod_core.schedule import Moment, average_decay, cooldown_factor, moment_at
 from automod_core.train_config import TrainConfig
+
+Terms = dict[str, Tensor]
 
 
 class PictureSource(Protocol):
     """Gives training pictures."""
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return pictures (count, 3, R, R), uint8, R at least the largest resolution of the run."""
+    def batch(self, positions: Tensor, resolution: int) -> Tensor:
+        """Return the pictures with these numbers (B,), int64, of the run: (B, 3, R, R), uint8, mirrored or not."""
+        ...
+
+
+class PairSource(Protocol):
+    """Gives pairs of pictures that share what some blocks carry."""
+
+    def batch(self, positions: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
+        """Return the pairs with these numbers (B,), int64, of the run: twice (B, 3, R, R), uint8."""
         ...
 
 
@@ -45,15 +67,19 @@ class Perception(Protocol):
         ...
 
     def distance(self, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
-        """Compare pictures with what `look` saw: a scalar >= 0, with a gradient to x_rec."""
+        """Compare pictures with what `look` saw: a scalar >= 0, a mean over the batch, with a gradient to x_rec."""
         ...
 
 
 class Trainer:
-    """A run in memory: networks, averages, optimisers, random state, images seen."""
+    """A run in memory: networks, averages, optimisers, images seen.
 
-    def __init__(self, config: TrainConfig, device: torch.device) -> None:
-        self.config, self.device = config, device
+    Every random number follows from the seed, the step and the images seen, so nothing else has to be kept.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device, world: World | None = None) -> None:
+        self.config, self.device, self.world = config, device, world or World()
+        self.dtype = training_dtype(config.precision, device)
         torch.manual_seed(config.seed)
         self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
         prepare_encoder_for_training(self.encoder, spectral_norm=config.spectral_norm)
@@ -61,16 +87,23 @@ class Trainer:
         for module in cast("tuple[nn.Module, ...]", (self.encoder, self.decoder)):
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average_encoder, self.average_decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
-        betas = (config.beta1, config.beta2)
+        self._stable_encoder: Callable[..., Tensor] = torch.compile(self.encoder) if config.compile else self.encoder
+        self._stable_decoder: Callable[..., Tensor] = torch.compile(self.decoder) if config.compile else self.decoder
         encoder_group = {"params": list(self.encoder.parameters()), "lr_factor": config.encoder_lr_factor}
-        self.encoder_optimiser = torch.optim.Adam([encoder_group], lr=1.0, betas=betas, foreach=True)
-        decoder_groups = _decoder_groups(self.decoder, config.equalised_lr_factor)
-        self.decoder_optimiser = torch.optim.Adam(decoder_groups, lr=1.0, betas=betas, foreach=True)
+        self.encoder_optimiser = self._adam([encoder_group])
+        self.decoder_optimiser = self._adam(_decoder_groups(self.decoder, config.equalised_lr_factor))
+        self.style_optimiser: torch.optim.Adam | None = None
+        if config.invariance != "none" and not config.decoder_learns_reconstruction:
+            self.style_optimiser = self._adam([{"params": _style_maps(self.decoder), "lr_factor": 1.0}])
         self.perception: Perception | None = None
         self.code_head: nn.Linear | None = None
-        self.generator = torch.Generator().manual_seed(config.seed)  # data, codes and mixtures, drawn on the CPU
+        self.robust: RobustLoss | None = None
+        self.pool: HistoryPool | None = None
         self.images_seen = 0
         self.steps = 0
+
+    def _adam(self, groups: list[dict[str, object]]) -> torch.optim.Adam:
+        return torch.optim.Adam(groups, lr=1.0, betas=(self.config.beta1, self.config.beta2), fused=True)
 
     def look_with(self, perception: Perception) -> None:
         """Compare pictures by `perception` too, with the weights that the configuration gives; call it before training.
@@ -84,128 +117,351 @@ class Trainer:
     def _add_code_head(self, size: int) -> None:
         self.code_head = nn.Linear(self.config.model.code_size, size).to(self.device)
         nn.init.zeros_(self.code_head.weight)
-        group = {"params": list(self.code_head.parameters()), "lr_factor": _HEAD_LR_FACTOR}
-        self.encoder_optimiser.add_param_group(group)
+        nn.init.zeros_(self.code_head.bias)
+        self._replace_group("head", self.code_head, _HEAD_LR_FACTOR)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Floating type of the feature maps."""
-        return torch.bfloat16 if self.config.bf16 else torch.float32
+    def _replace_group(self, name: str, module: nn.Module, lr_factor: float) -> None:
+        """Let the encoder's optimiser learn a module, instead of the one it knew by this name."""
+        optimiser = self.encoder_optimiser
+        for group in [g for g in optimiser.param_groups if g.get("name") == name]:
+            optimiser.param_groups.remove(group)
+            for parameter in group["params"]:
+                optimiser.state.pop(parameter, None)
+        optimiser.add_param_group({"params": list(module.parameters()), "lr_factor": lr_factor, "name": name})
 
-    def step(self, source: PictureSource) -> dict[str, Tensor]:
+    # ---- one step ----
+
+    def step(self, source: PictureSource | PairSource) -> Terms:
         """Take one encoder step and, when it is due, one decoder step.
 
+        Args:
+            source: pairs where the configuration names an invariance, else pictures.
+
         Returns:
-            Name -> scalar of every loss term, on the device, before weighting.
+            Name -> scalar of every loss term, of this process, on the device, before weighting.
+
+        Raises:
+            UserError: the batch does not split evenly over the processes.
         """
         config, now = self.config, moment_at(self.config.phases, self.images_seen)
-        factor = cooldown_factor(self.images_seen, config.total_images, config.cooldown_images)
-        for optimiser in (self.encoder_optimiser, self.decoder_optimiser):
-            for group in optimiser.param_groups:
-                group["lr"] = now.phase.lr * factor * group["lr_factor"]
-        x = training_pictures(source, now, config.mirror, self.generator, self.device)
+        self._set_learning_rates(now)
+        self._grow_robust_loss(now.phase.resolution)
+        self._prepare_pool(now)
+        x = self._pictures(source, now)
         adversarial = self.steps % config.adversarial_every == 0
         terms, z = self._encoder_step(x, now, adversarial)
         if adversarial:
             terms |= self._decoder_step(z, now)
         self._update_averages(now)
-        self.images_seen += len(x)
+        self.images_seen += now.phase.batch
         self.steps += 1
         return terms
 
-    def _encode(self, x: Tensor, now: Moment) -> Tensor:
-        return self.encoder(x, last=now.phase.block, fade=now.fade, dtype=self.dtype)
-
-    def _decode(self, styles: Tensor, now: Moment) -> Tensor:
-        return self.decoder(styles, last=now.phase.block, fade=now.fade, dtype=self.dtype)
-
-    def _encoder_step(self, x: Tensor, now: Moment, adversarial: bool) -> tuple[dict[str, Tensor], Tensor]:
-        """Recover the pictures, spread their codes, tell samples from them. Fig. 3a."""
+    def _set_learning_rates(self, now: Moment) -> None:
         config = self.config
-        self.decoder.requires_grad_(config.decoder_learns_reconstruction)
-        z = self._encode(x, now)
-        x_rec = self._decode(expand(z, config.model.n_blocks), now)
-        terms = {"reconstruction": losses.reconstruction(x_rec, x, config.edge_weight), "kl_real": losses.code_kl(z)}
-        loss = config.reconstruction_weight * terms["reconstruction"] + config.kl_weight * terms["kl_real"]
-        if self.perception is not None:
-            looks = self._perceptual_terms(self.perception, x, x_rec, z)
-            loss = loss + sum(weight * term for weight, term in looks.values())
-            terms |= {name: term for name, (_, term) in looks.items()}
+        factor = cooldown_factor(self.images_seen, config.total_images, config.cooldown_images)
+        for optimiser in self._optimisers():
+            for group in optimiser.param_groups:
+                group["lr"] = now.phase.lr * factor * group["lr_factor"]
+
+    def _optimisers(self) -> list[torch.optim.Adam]:
+        return [o for o in (self.encoder_optimiser, self.decoder_optimiser, self.style_optimiser) if o is not None]
+
+    def _grow_robust_loss(self, resolution: int) -> None:
+        """Give every output value its own shape and scale; those of a new resolution start as copies. Sec. 3.2."""
+        if self.config.reconstruction_distance != "robust":
+            return
+        robust = self.robust or RobustLoss((3, resolution, resolution))
+        while robust.latent_alpha.shape[-1] < resolution:
+            robust = robust.grown()
+        if robust is not self.robust:
+            self.robust = robust.to(self.device)
+            self._replace_group("robust", self.robust, 1.0)
+
+    def _prepare_pool(self, now: Moment) -> None:
+        places = max(1, now.phase.pool // now.phase.batch) if now.phase.pool else 0
+        if places != (self.pool.places if self.pool else 0):
+            self.pool = HistoryPool(places) if places else None
+
+    def _pictures(self, source: PictureSource | PairSource, now: Moment) -> Tensor:
+        """This process's rows of the next batch; pairs give two halves."""
+        count, halves = now.phase.batch, 1 if self.config.invariance == "none" else 2
+        pieces = self._pieces_of(now) * self.world.size * halves
+        if count % (self.world.size * halves) or (halves == 2 and count % pieces):
+            raise UserError(
+                f"A batch of {count} images does not split evenly into {pieces} parts (processes, pieces, pairs); "
+                "choose another batch size."
+            )
+        rows = torch.arange(count // halves)[self.world.rows(count // halves)]
+        drawn = source.batch(self.images_seen // halves + rows, now.phase.resolution)
+        pixels = drawn if isinstance(drawn, Tensor) else torch.cat(drawn)
+        return blend(pixels.to(self.device, non_blocking=True), now.fade)
+
+    def _pieces_of(self, now: Moment) -> int:
+        """How many pieces this process's rows are cut into."""
+        local = now.phase.batch // self.world.size
+        return -(-local // now.phase.micro_batch) if now.phase.micro_batch else 1
+
+    # ---- the networks ----
+
+    def _encode(self, x: Tensor, now: Moment) -> Tensor:
+        network = self._stable_encoder if now.fade >= 1 else self.encoder  # compiled code fixes the fade
+        return network(
+            x,
+            last=now.phase.level,
+            fade=now.fade,
+            dtype=self.dtype,
+            recompute=self.config.activation_checkpointing,
+        )
+
+    def _decode(
+        self, styles: Tensor, now: Moment, noise: int | None, first: int = 0, canvas: Tensor | None = None
+    ) -> Tensor:
+        network = self._stable_decoder if now.fade >= 1 else self.decoder
+        return network(
+            styles,
+            last=now.phase.level,
+            fade=now.fade,
+            noise=noise,
+            dtype=self.dtype,
+            first=first,
+            canvas=canvas,
+            recompute=self.config.activation_checkpointing,
+        )
+
+    def _run(self, styles: Tensor, last: int, noise: int | None) -> Tensor:
+        recompute = self.config.activation_checkpointing
+        return self.decoder.run(styles, last=last, noise=noise, dtype=self.dtype, recompute=recompute)
+
+    def _noise(self, *parts: int) -> int | None:
+        """Seed of the layer noise of one use of the decoder, different in every process; None without noise."""
+        if not self.config.layer_noise:
+            return None
+        return seed_of(self.config.seed, self.steps, Purpose.NOISE, self.world.rank, *parts)
+
+    def _samples(self, purpose: Purpose, z: Tensor, mixed: float, now: Moment) -> Samples:
+        """This process's rows of the samples of a step; z are its codes of the pictures (b, n)."""
+        model = self.config.model
+        samples = draw_samples(
+            generator(self.config.seed, self.steps, purpose),
+            now.phase.batch,
+            code_size=model.code_size,
+            n_blocks=model.n_blocks,
+            mixed=mixed,
+            last=model.last_block(now.phase.level),
+            photos=self.world.gather(z) if self.config.photo_mixtures else None,
+        )
+        own = samples.part(self.world.rows(now.phase.batch))
+        return Samples(own.styles.to(self.device), own.mixtures, own.cut)
+
+    # ---- the encoder step ----
+
+    def _encoder_step(self, x: Tensor, now: Moment, adversarial: bool) -> tuple[Terms, Tensor]:
+        """Recover the pictures, spread their codes, tell samples from them. Fig. 3a; Sec. 3.3 for pairs."""
+        iterate_spectral_norms(self.encoder)
+        self._let_decoder_learn_pictures()
+        pieces = [slice(i, None, self._pieces_of(now)) for i in range(self._pieces_of(now))]
+        whole = len(pieces) == 1
+        with torch.set_grad_enabled(whole):
+            z = self._encode_pieces(x, pieces, now)
+            fake = self._fakes(z.detach(), pieces, now) if adversarial else None
+            z_fake = None if fake is None else self._encode_pieces(fake, pieces, now)
+        if not whole:
+            z.requires_grad_()
+            z_fake = None if z_fake is None else z_fake.requires_grad_()
+        terms, loss = self._code_terms(z, z_fake, now)
+        if whole:
+            more, picture_loss = self._picture_terms(x, z, now, self._noise(Purpose.ENCODER_SAMPLES, 0))
+            loss = loss + picture_loss
+            loss.backward()
+            terms |= more
+        else:
+            loss.backward()
+            for number, rows in enumerate(pieces):
+                part = self._encode(x[rows], now)
+                more, picture_loss = self._picture_terms(
+                    x[rows], part, now, self._noise(Purpose.ENCODER_SAMPLES, number)
+                )
+                share = len(part) / len(x)
+                (share * picture_loss + (part * cast("Tensor", z.grad)[rows]).sum()).backward()
+                if fake is not None and z_fake is not None:
+                    (self._encode(fake[rows], now) * cast("Tensor", z_fake.grad)[rows]).sum().backward()
+                _add(terms, more, share)
+        terms["finite"] = torch.stack([t.detach().isfinite() for t in terms.values()]).all().float()
+        if fake is not None:
+            terms["sample_spread"] = fake.std(dim=0).mean()
+        terms["code_spread"] = z.detach().std(dim=0).mean() * z.shape[1] ** 0.5
+        self._optimise([self.encoder_optimiser, *self._picture_optimisers()])
+        self.decoder.requires_grad_(True)
+        return _detached(terms), z.detach()
+
+    def _picture_optimisers(self) -> list[torch.optim.Adam]:
+        """The optimisers of what the decoder may learn from pictures."""
+        if self.config.decoder_learns_reconstruction:
+            return [self.decoder_optimiser]
+        return [] if self.style_optimiser is None else [self.style_optimiser]
+
+    def _let_decoder_learn_pictures(self) -> None:
+        self.decoder.requires_grad_(self.config.decoder_learns_reconstruction)
+        if self.style_optimiser is not None:
+            for parameter in self.style_optimiser.param_groups[0]["params"]:
+                parameter.requires_grad_(True)
+
+    def _encode_pieces(self, x: Tensor, pieces: list[slice], now: Moment) -> Tensor:
+        if len(pieces) == 1:
+            return self._encode(x, now)
+        z = x.new_empty(len(x), self.config.model.code_size)
+        for rows in pieces:
+            z[rows] = self._encode(x[rows], now)
+        return z
+
+    @torch.no_grad()
+    def _fakes(self, z: Tensor, pieces: list[slice], now: Moment) -> Tensor:
+        """Samples (b, 3, R, R) for the encoder to tell from pictures; once the fade is over some come from the pool."""
+        samples = self._samples(Purpose.ENCODER_SAMPLES, z, self.config.encoder_mixtures, now)
+        size = now.phase.resolution
+        fake = z.new_empty(len(z), 3, size, size).to(memory_format=torch.channels_last)
+        for number, rows in enumerate(pieces):
+            fake[rows] = self._decode(samples.styles[rows], now, self._noise(Purpose.POOL, number))
+        if self.pool is None or now.fade < 1:
+            return fake
+        random = generator(self.config.seed, self.steps, Purpose.POOL)
+        count, own = now.phase.batch, self.world.rows(now.phase.batch)
+        place = torch.randint(0, self.pool.places, (count,), generator=random)[own]
+        return self.pool.exchange(fake, place, (torch.rand(count, generator=random) < 0.5)[own])
+
+    def _code_terms(self, z: Tensor, z_fake: Tensor | None, now: Moment) -> tuple[Terms, Tensor]:
+        """Terms that need all codes of the global batch, and their weighted sum. Eq. 1."""
+        config = self.config
+        every = self.world.gather(z)
+        halves = every.chunk(1 if config.invariance == "none" else 2)  # the two sides of a pair are spread separately
+        terms = {"kl_real": torch.stack([losses.code_kl(half) for half in halves]).mean()}
+        loss = config.kl_weight * terms["kl_real"]
         if config.uniformity_weight:
-            terms["uniformity"] = losses.uniformity(z)
+            terms["uniformity"] = torch.stack([losses.uniformity(half) for half in halves]).mean()
             loss = loss + config.uniformity_weight * terms["uniformity"]
-        if adversarial:
-            with torch.no_grad():
-                styles, _ = self._sample_styles(z.detach(), len(x), config.encoder_mixtures, now)
-                fake = self._decode(styles, now)
-            terms["kl_fake"] = losses.code_kl(self._encode(fake, now))
+        if z_fake is not None:
+            terms["kl_fake"] = losses.code_kl(self.world.gather(z_fake))
             loss = loss + losses.margin_gap(
                 config.kl_weight * terms["kl_real"], config.kl_weight * terms["kl_fake"], now.phase.margin
             )
-        self._optimise(
-            loss, [self.encoder_optimiser, *([self.decoder_optimiser] * config.decoder_learns_reconstruction)]
-        )
-        self.decoder.requires_grad_(True)
-        return {name: term.detach() for name, term in terms.items()}, z.detach()
+        return terms, loss
 
-    def _perceptual_terms(
-        self, perception: Perception, x: Tensor, x_rec: Tensor, z: Tensor
-    ) -> dict[str, tuple[float, Tensor]]:
-        """Name -> weight and term: how different the pictures look, and how badly the codes tell what is seen."""
-        seen = perception.look(x)
-        if seen is None:
-            return {}
-        terms = {"perceptual": (self.config.perceptual_weight, perception.distance(x_rec, seen))}
-        if self.code_head is not None:
-            told = self.code_head(z * self.config.model.code_size**0.5)
-            terms["perceived"] = (self.config.perceived_weight, F.smooth_l1_loss(told, seen[-1]))
-        return terms
+    def _picture_terms(self, x: Tensor, z: Tensor, now: Moment, noise: int | None) -> tuple[Terms, Tensor]:
+        """Terms that are means over pictures (b, 3, R, R) with codes (b, n), and their weighted sum."""
+        config, n_blocks = self.config, self.config.model.n_blocks
+        seen = None if self.perception is None else self.perception.look(x)
+        terms, loss = self._differences(self._decode(expand(z, n_blocks), now, noise), x, seen, now)
+        if seen is not None and self.code_head is not None:
+            told = self.code_head(z * config.model.code_size**0.5)
+            terms["perceived"] = F.smooth_l1_loss(told, seen[-1])
+            loss = loss + config.perceived_weight * terms["perceived"]
+        if config.invariance != "none":
+            first, last = config.invariance_first_block, config.invariance_last_block % n_blocks
+            z1, z2 = z.chunk(2)
+            swapped = [swap_blocks(a, b, first, last, n_blocks) for a, b in ((z2, z1), (z1, z2))]
+            decoded = self._decode(torch.cat(swapped), now, noise)
+            terms["invariance"] = losses.invariance(*x.chunk(2), *decoded.chunk(2), partial(self._distance, now=now))
+            loss = loss + config.invariance_weight * terms["invariance"]
+        return terms, loss
 
-    def _decoder_step(self, z: Tensor, now: Moment) -> dict[str, Tensor]:
-        """Make samples that the encoder spreads like photos, and whose codes and scales it recovers. Fig. 3b, Eq. 6."""
+    def _distance(self, x_rec: Tensor, x: Tensor, now: Moment) -> Tensor:
+        return self._differences(x_rec, x, None if self.perception is None else self.perception.look(x), now)[1]
+
+    def _differences(self, x_rec: Tensor, x: Tensor, seen: list[Tensor] | None, now: Moment) -> tuple[Terms, Tensor]:
+        """How pictures differ from what they should be: the terms, and d_X with what is added to it, weighted."""
         config = self.config
+        distance = losses.absolute_error(x_rec, x)
+        terms = {"reconstruction": distance}  # told in any case, so that runs can be compared
+        if config.reconstruction_distance == "l2":
+            distance = terms["squared"] = losses.squared_error(x_rec, x)
+        elif self.robust is not None:
+            terms["robust"] = self.robust(x_rec - x)
+            distance = ROBUST_FACTOR * terms["robust"]
+        if config.edge_weight:
+            terms["edges"] = losses.edge_difference(x_rec, x)
+            distance = distance + config.edge_weight * terms["edges"]
+        loss = config.reconstruction_weight * (config.stable_factor if now.fade >= 1 else 1.0) * distance
+        if seen is not None and self.perception is not None:
+            terms["perceptual"] = self.perception.distance(x_rec, seen)
+            loss = loss + config.perceptual_weight * terms["perceptual"]
+        return terms, loss
+
+    # ---- the decoder step ----
+
+    def _decoder_step(self, z: Tensor, now: Moment) -> Terms:
+        """Make samples that the encoder spreads like photos, and whose codes and scales it recovers. Fig. 3b, Eq. 6."""
         self.encoder.requires_grad_(False)
-        styles, cut = self._sample_styles(z, len(z), config.decoder_mixtures, now)
-        mixtures = round(len(z) * config.decoder_mixtures)
-        z_again = self._encode(self._decode(styles, now), now)
-        terms = {"kl_sample": losses.code_kl(z_again)}
-        loss = config.kl_weight * terms["kl_sample"]
-        if mixtures < len(z):
-            terms["code_cosine"] = losses.cosine_distance(styles[mixtures:, 0], z_again[mixtures:])
+        if now.phase.level and now.fade < 1:
+            self.decoder.to_rgb[now.phase.level - 1].requires_grad_(False)  # it is on its way out
+        samples = self._samples(Purpose.DECODER_SAMPLES, z, self.config.decoder_mixtures, now)
+        count = self._pieces_of(now)
+        pieces = [samples.part(slice(i, None, count)) for i in range(count)]
+        terms: Terms = {}
+        if count == 1:
+            z_again, canvas = self._cycle(samples, now, 0)
+            terms, loss = self._sample_code_terms(z_again)
+            more, sample_loss = self._sample_terms(samples, z_again, canvas, samples, now)
+            (loss + sample_loss).backward()
+            terms |= more
+        else:
+            every = z.new_empty(z.shape)
+            with torch.no_grad():
+                for i, part in enumerate(pieces):
+                    every[i::count] = self._cycle(part, now, i)[0]
+            terms, loss = self._sample_code_terms(every.requires_grad_())
+            loss.backward()
+            for i, part in enumerate(pieces):
+                z_again, canvas = self._cycle(part, now, i)
+                more, sample_loss = self._sample_terms(part, z_again, canvas, samples, now)
+                (sample_loss + (z_again * cast("Tensor", every.grad)[i::count]).sum()).backward()
+                _add(terms, more, 1.0)
+        self._optimise([self.decoder_optimiser])
+        self.encoder.requires_grad_(True)
+        self.decoder.requires_grad_(True)
+        return _detached(terms)
+
+    def _cycle(self, samples: Samples, now: Moment, piece: int) -> tuple[Tensor, Tensor]:
+        """Decode and encode again: codes (b, n), and on the way the canvas xi(j) that leaves block cut - 1."""
+        noise = self._noise(Purpose.DECODER_SAMPLES, piece)
+        canvas = self._run(samples.styles, samples.cut - 1, noise)
+        x = self._decode(samples.styles, now, noise, first=samples.cut, canvas=canvas)
+        return self._encode(x, now), canvas
+
+    def _sample_code_terms(self, z_again: Tensor) -> tuple[Terms, Tensor]:
+        kl = losses.code_kl(self.world.gather(z_again))
+        return {"kl_sample": kl}, self.config.kl_weight * kl
+
+    def _sample_terms(
+        self, part: Samples, z_again: Tensor, canvas: Tensor, samples: Samples, now: Moment
+    ) -> tuple[Terms, Tensor]:
+        """Terms that are means over the samples, as this piece's share of the global means, and their weighted sum.
+
+        Plain samples must give back their code, mixtures the canvas that their first code made. Eqs. 4 and 6.
+        """
+        config, terms, mixtures = self.config, {}, part.mixtures
+        loss = z_again.new_zeros(())
+        everywhere = round(now.phase.batch * config.decoder_mixtures) / self.world.size  # mixtures per process
+        plain = now.phase.batch / self.world.size - everywhere
+        if mixtures < len(z_again):
+            distance = losses.cosine_distance(part.styles[mixtures:, 0], z_again[mixtures:])
+            terms["code_cosine"] = distance * ((len(z_again) - mixtures) / plain)
             loss = loss + config.cosine_weight * terms["code_cosine"]
         if mixtures and config.layer_weight:
-            canvas = self.decoder.run(styles[:mixtures], last=cut - 1, dtype=self.dtype)
             again = expand(z_again[:mixtures], config.model.n_blocks)
-            canvas_again = self.decoder.run(again, last=cut - 1, dtype=self.dtype)
-            terms["layer"] = losses.layer_disentanglement(canvas, canvas_again)
+            canvas_again = self._run(again, part.cut - 1, self._noise(Purpose.SECOND_PASS))
+            difference = losses.layer_disentanglement(canvas[:mixtures], canvas_again)
+            terms["layer"] = difference * (mixtures / everywhere)
             loss = loss + config.layer_weight * terms["layer"]
-        self._optimise(loss, [self.decoder_optimiser])
-        self.encoder.requires_grad_(True)
-        return {name: term.detach() for name, term in terms.items()}
+        return terms, loss
 
-    def _sample_styles(self, z: Tensor, count: int, mixed: float, now: Moment) -> tuple[Tensor, int]:
-        """Styles (count, n_blocks, n), the first `mixed` share of them cut between two codes, and the cut j.
+    # ---- after the gradients ----
 
-        Blocks before j follow the first code, blocks from j on the second; one j ~ U{1..last block} for all.
-        """
-        n_blocks, size = self.config.model.n_blocks, self.config.model.code_size
-        mixtures = round(count * mixed)
-        drawn = F.normalize(torch.randn(count + mixtures, size, generator=self.generator), dim=1).to(self.device)
-        styles = expand(drawn[:count], n_blocks).clone()
-        cut = int(torch.randint(1, max(now.phase.block, 1) + 1, (), generator=self.generator))
-        if mixtures:
-            other = drawn[count:]
-            if self.config.photo_mixtures:
-                styles[:mixtures] = z[:mixtures, None]
-                other = z[torch.randperm(len(z), generator=self.generator)[:mixtures].to(z.device)]
-            styles[:mixtures, cut:] = other[:, None]
-        return styles, cut
-
-    def _optimise(self, loss: Tensor, optimisers: Iterable[torch.optim.Optimizer]) -> None:
-        loss.backward()
+    def _optimise(self, optimisers: Iterable[torch.optim.Optimizer]) -> None:
         for optimiser in optimisers:
+            self.world.average_gradients(p for group in optimiser.param_groups for p in group["params"])
             optimiser.step()
-        for optimiser in (self.encoder_optimiser, self.decoder_optimiser):
+        for optimiser in self._optimisers():
             optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
@@ -220,37 +476,81 @@ class Trainer:
             for a, b in zip(average.buffers(), current.buffers(), strict=True):
                 a.copy_(b)
 
+    # ---- to and from files ----
+
     def model_state(self) -> dict[str, Tensor]:
         """Return the averaged networks as the effective weights of a model file."""
         parts = (("encoder", self.average_encoder), ("decoder", self.average_decoder))
         return {f"{name}.{key}": value for name, module in parts for key, value in effective_state(module).items()}
 
     def state_dict(self) -> dict[str, object]:
-        """Return everything that a run needs to go on, as tensors and plain values."""
+        """Return everything that a run needs to go on, as tensors and plain values; every process must call it."""
+        pool = self.pool
+        images = None if pool is None or pool.images is None else self.world.gather(pool.images)
+        optional = {name: getattr(self, name) for name in _OPTIONAL}
         return {
             "config": self.config.to_dict(),
             "images_seen": self.images_seen,
             "steps": self.steps,
-            "generator": self.generator.get_state(),
-            "code_head": None if self.code_head is None else self.code_head.state_dict(),
+            "pool": None if pool is None or images is None else {"images": images, "filled": pool.filled},
+            **{name: None if part is None else part.state_dict() for name, part in optional.items()},
             **{name: getattr(self, name).state_dict() for name in _STATEFUL},
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Go on from what state_dict gave."""
-        head = cast("dict[str, Tensor] | None", state.get("code_head"))
-        if head is not None:
-            if self.code_head is None:
-                self._add_code_head(len(head["bias"]))
-            cast("nn.Linear", self.code_head).load_state_dict(head)
-        for name in _STATEFUL:
-            getattr(self, name).load_state_dict(state[name])
-        self.generator.set_state(state["generator"])  # type: ignore[arg-type]
+        """Go on from what state_dict gave; the number of processes may be another one."""
+        head = cast("dict[str, Tensor] | None", state["code_head"])
+        robust = cast("dict[str, Tensor] | None", state["robust"])
+        if head is not None and self.code_head is None:
+            self._add_code_head(len(head["bias"]))
+        if robust is not None:
+            self._grow_robust_loss(robust["latent_alpha"].shape[-1])
+        for name in (*_OPTIONAL, *_STATEFUL):
+            if state[name] is not None:
+                getattr(self, name).load_state_dict(state[name])
         self.images_seen, self.steps = int(state["images_seen"]), int(state["steps"])  # type: ignore[call-overload]
+        self._load_pool(cast("dict[str, object] | None", state["pool"]))
+
+    def _load_pool(self, state: dict[str, object] | None) -> None:
+        if state is None:
+            return
+        images = cast("Tensor", state["images"])
+        self.pool = HistoryPool(images.shape[1])
+        self.pool.images = images[self.world.rows(len(images))].clone().to(self.device)
+        self.pool.filled = int(cast("int", state["filled"]))
 
 
+ROBUST_FACTOR = 0.2  # of the negative log-likelihood, as in the authors' runs: it steps far more steeply than L1
 _HEAD_LR_FACTOR = 1.7  # the head is linear and starts at zero
 _STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
+_OPTIONAL = ("code_head", "robust", "style_optimiser")  # None where the configuration does not ask for them
+
+
+def training_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Floating type of the feature maps: bfloat16 where asked for, or with "auto" where the hardware has it."""
+    if precision == "auto":
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            able = torch.cpu.get_capabilities()
+            fast = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+        precision = "bfloat16" if fast else "float32"
+    return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
+
+
+def blend(pixels: Tensor, fade: float) -> Tensor:
+    """Turn uint8 pictures (B, 3, R, R) into [-1, 1]; while a block fades in, so do their details.
+
+    Args:
+        pixels: the pictures.
+        fade: weight in [0, 1] of the finest details; the rest comes from the halved picture, enlarged.
+
+    Source: Progressive Growing of GANs, arXiv:1710.10196, Sec. 2.
+    """
+    x = (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    if fade < 1:
+        x = torch.lerp(F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"), x, fade)
+    return x
 
 
 def _decoder_groups(decoder: Decoder, equalised_factor: float) -> list[dict[str, object]]:
@@ -261,20 +561,14 @@ def _decoder_groups(decoder: Decoder, equalised_factor: float) -> list[dict[str,
     return [{"params": equalised, "lr_factor": equalised_factor}, {"params": others, "lr_factor": 1.0}]
 
 
-def training_pictures(
-    source: PictureSource, now: Moment, mirror: bool, generator: torch.Generator, device: torch.device
-) -> Tensor:
-    """Draw a batch (B, 3, R, R) in [-1, 1] at the resolution of the moment; while a block fades in, so do its details.
+def _style_maps(decoder: Decoder) -> list[nn.Parameter]:
+    return [p for name, p in decoder.named_parameters() if ".style" in name]
 
-    Source: Progressive Growing of GANs, arXiv:1710.10196, Sec. 2.
-    """
-    pictures = source.draw(now.phase.batch, generator).to(device)
-    if mirror:
-        flipped = (torch.rand(len(pictures), generator=generator) < 0.5).to(device)
-        pictures = torch.where(flipped[:, None, None, None], pictures.flip(-1), pictures)
-    x = pictures.float() / 127.5 - 1
-    if x.shape[-1] > now.phase.resolution:
-        x = F.avg_pool2d(x, x.shape[-1] // now.phase.resolution)
-    if now.fade < 1 and now.phase.block > 0:
-        x = torch.lerp(F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"), x, now.fade)
-    return x
+
+def _detached(terms: Terms) -> Terms:
+    return {name: term.detach() for name, term in terms.items()}
+
+
+def _add(terms: Terms, more: Terms, share: float) -> None:
+    for name, term in more.items():
+        terms[name] = terms.get(name, 0.0) + share * term.detach()

@@ -150,6 +150,24 @@ def test_equalised_weight_is_the_stored_one_times_its_gain() -> None:
     torch.testing.assert_close(conv.weight, wanted)
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("gradient_order", [torch.contiguous_format, torch.channels_last])
+def test_adain_has_right_gradients_in_any_memory_order(
+    batch: int, order: torch.memory_format, gradient_order: torch.memory_format
+) -> None:
+    """The batch-norm kernel itself gives wrong ones if the two orders differ and there is a single picture."""
+    x = torch.randn(batch, 6, 4, 4).contiguous(memory_format=order).requires_grad_()
+    style = torch.randn(batch, 12, requires_grad=True)
+    gradient = torch.randn(batch, 6, 4, 4).contiguous(memory_format=gradient_order)
+    scale, shift = style[:, :6, None, None], style[:, 6:, None, None]
+    literal = scale * (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True) + shift
+    wanted = torch.autograd.grad(literal, (x, style), gradient)
+    found = torch.autograd.grad(adain(x, style), (x, style), gradient)
+    for a, b in zip(found, wanted, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
 def test_spectral_normalisation_divides_by_the_largest_singular_value() -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(4, 6, 3)
