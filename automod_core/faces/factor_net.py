@@ -18,6 +18,8 @@ _WIDTHS = (24, 48, 96, 96)
 class FactorNet(nn.Module):
     """Pictures (B, 3, R, R) in [-1, 1], R = 32 or 64 -> standardised factors (B, n_factors)."""
 
+    spread: Tensor  # (n_stages + 1,), standard deviation of each entry of `features` over the training faces
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
@@ -30,6 +32,7 @@ class FactorNet(nn.Module):
         )
         side = 32 // 2 ** (len(_WIDTHS) - 1)
         self.head = nn.Linear(_WIDTHS[-1] * side**2, len(FACTOR_NAMES))
+        self.register_buffer("spread", torch.ones(len(self.stages) + 1))
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Feature maps of every stage, then the factors as the last entry."""
@@ -53,12 +56,29 @@ def perceptual_distance(net: FactorNet, x_rec: Tensor, seen: list[Tensor]) -> Te
         seen: net.features of the pictures that they should look like.
 
     Returns:
-        Scalar >= 0, each stage in units of its own spread; about 1 for faces that have nothing to do with each other.
+        Scalar >= 0, each stage in units of its spread over the training faces; about 1 for faces that have nothing to
+        do with each other. That of a batch is the mean of those of its pictures.
 
     Source: the idea of feature distances is that of arXiv:1603.08155, Sec. 3.2.
     """
-    parts = [(a - b).abs().mean() / b.std().clamp_min(1e-3) for a, b in zip(net.features(x_rec), seen, strict=True)]
-    return torch.stack(parts).mean()
+    parts = [(a - b).abs().mean() for a, b in zip(net.features(x_rec), seen, strict=True)]
+    return (torch.stack(parts) / net.spread).mean()
+
+
+@torch.no_grad()
+def _measure_spread(net: FactorNet, pictures: Tensor) -> Tensor:
+    """Standard deviation of each entry of features over all values of pictures, uint8 (N, 3, R, R); 0.001 or more."""
+    moments = torch.zeros(2, len(net.spread))
+    for chunk in pictures.split(500):
+        maps = net.features(_as_input(chunk))
+        share = len(chunk) / len(pictures)
+        moments += share * torch.stack([torch.stack([m.mean(), m.square().mean()]) for m in maps], dim=1)
+    mean, square = moments
+    return (square - mean.square()).clamp_min(0).sqrt().clamp_min(1e-3)
+
+
+def _as_input(pictures: Tensor) -> Tensor:
+    return (pictures.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def train_factor_net(
@@ -85,7 +105,7 @@ def train_factor_net(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     for step in range(steps):
         chosen = torch.randint(0, len(pictures), (64,), generator=generator)
-        x = (pictures[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        x = _as_input(pictures[chosen])
         x = x + 0.05 * torch.randn(x.shape, generator=generator)
         loss = F.smooth_l1_loss(net(x), truth[chosen])
         optimiser.zero_grad(set_to_none=True)
@@ -94,7 +114,9 @@ def train_factor_net(
         schedule.step()
         if progress:
             progress(step + 1, steps)
-    return net.eval().requires_grad_(False)
+    net.eval().requires_grad_(False)
+    net.spread.copy_(_measure_spread(net, pictures))
+    return net
 
 
 class FacePerception:

@@ -1,6 +1,7 @@
 """The network that reads the factors of drawn faces, and the distance made from it."""
 
 import numpy as np
+import pytest
 import torch
 
 from automod_core.faces import FACTOR_NAMES, sample_factors
@@ -43,6 +44,24 @@ def test_distance_is_zero_for_the_same_and_grows_with_the_difference() -> None:
     near = torch.lerp(x, x.roll(1, 0), 0.1)
     assert perceptual_distance(net, x, net.features(x)) == 0
     assert 0 < perceptual_distance(net, near, seen) < perceptual_distance(net, x.roll(1, 0), seen)
+
+
+def test_the_spread_is_that_of_the_training_faces() -> None:
+    pictures = faces(520, 32)  # more than are looked at in one go
+    net = train_factor_net(pictures, SEED, steps=2)
+    maps = net.features(pictures.float() / 127.5 - 1)
+    for measured, seen in zip(net.spread.tolist(), maps, strict=True):
+        assert measured == pytest.approx(np.std(seen.numpy(), dtype=np.float64), rel=1e-3)
+
+
+def test_the_distance_of_a_batch_is_the_mean_of_its_pictures() -> None:
+    pictures = faces(64, 32)
+    net = train_factor_net(pictures, SEED, steps=2)
+    x = pictures[:6].float() / 127.5 - 1
+    x[0] = 0.1  # unlike the others, also in its spread
+    x_rec = (x * torch.linspace(0, 1, 6)[:, None, None, None]).flip(3)
+    each = [float(perceptual_distance(net, a[None], net.features(b[None]))) for a, b in zip(x_rec, x, strict=True)]
+    assert float(perceptual_distance(net, x_rec, net.features(x))) == pytest.approx(np.mean(each), rel=1e-5)
 
 
 def test_gradients_reach_the_reconstruction() -> None:
