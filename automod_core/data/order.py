@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     ORDER = 1
     MIRROR = 2
     SPLIT = 3
+    SIDES = 4  # which picture of a pair is the first
 
 
 class Order:
