@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from automod_core.faces.factors import FACTOR_NAMES, sample_factors
 
 _WIDTHS = (24, 48, 96, 96)
+_SPREAD_FACES = 4000  # enough for a spread to a percent
 
 
 class FactorNet(nn.Module):
     """Pictures (B, 3, R, R) in [-1, 1], R = 32 or 64 -> standardised factors (B, n_factors)."""
 
-    spread: Tensor  # (n_stages + 1,), standard deviation of each entry of `features` over the training faces
+    spread: Tensor  # (n_stages + 1,), standard deviation of each entry of `features` over training faces
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ def perceptual_distance(net: FactorNet, x_rec: Tensor, seen: list[Tensor]) -> Te
         seen: net.features of the pictures that they should look like.
 
     Returns:
-        Scalar >= 0, each stage in units of its spread over the training faces; about 1 for faces that have nothing to
+        Scalar >= 0, each stage in units of its spread over training faces; about 1 for faces that have nothing to
         do with each other. That of a batch is the mean of those of its pictures.
 
     Source: the idea of feature distances is that of arXiv:1603.08155, Sec. 3.2.
@@ -115,7 +116,7 @@ def train_factor_net(
         if progress:
             progress(step + 1, steps)
     net.eval().requires_grad_(False)
-    net.spread.copy_(_measure_spread(net, pictures))
+    net.spread.copy_(_measure_spread(net, pictures[:_SPREAD_FACES]))
     return net
 
 
