@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automod_core.data.demo import ABOUT, DEMO_COUNT, DEMO_SEED, DemoCollection, kept_faces, to_bytes
-from automod_core.data.pyramid import Progress, Pyramid, averaged, find_pyramid, resolutions
+from automod_core.data.pyramid import Progress, Pyramid, fill_levels, find_pyramid
 from automod_core.data.source import PreparedPictures
 
 __all__ = ["DEMO_COUNT", "DEMO_SEED", "Pictures", "demo_pictures", "drawn_faces"]
@@ -87,5 +87,6 @@ def folder_pictures(folder: Path, size: int, progress: Progress | None = None) -
 
 def _pyramid_of(pixels: NDArray[np.uint8]) -> Pyramid:
     count, _, resolution, _ = pixels.shape
-    levels = {r: averaged(pixels, resolution // r) for r in resolutions(resolution)}
-    return Pyramid(None, levels, np.arange(count), np.arange(count, dtype=np.uint64), [])
+    return Pyramid(
+        None, fill_levels({resolution: pixels}, resolution), np.arange(count), np.arange(count, dtype=np.uint64), []
+    )

@@ -117,31 +117,26 @@ def resolutions(largest: int) -> list[int]:
 
 
 def fill_levels(levels: dict[int, Pixels], resolution: int) -> dict[int, Pixels]:
-    """Complete the levels of one picture, 4 ... R.
+    """Complete the levels of pictures: R, R / 2, ... 4.
 
     A missing level is made of the next larger one that was given: the mean of each square of its pixels, computed
     without rounding and then rounded once, halves to even. So level r is the 2 x 2 average of level 2r up to rounding.
 
     Args:
-        levels: resolution -> (3, r, r) uint8; the largest is at least R.
+        levels: resolution -> (..., r, r) uint8; the largest is at least R.
         resolution: R.
     """
-    filled = {}
-    for r in resolutions(resolution):
-        larger = min(given for given in levels if given >= r)
-        filled[r] = averaged(levels[larger], larger // r)
+    filled: dict[int, Pixels] = {}
+    sums, count = np.zeros(0, np.uint32), 1  # of the squares of pixels that become one, and how many pixels that are
+    for r in reversed(resolutions(max(levels))):
+        if r in levels:
+            sums, count = levels[r].astype(np.uint32), 1
+        else:
+            sums = sums[..., ::2, :] + sums[..., 1::2, :]
+            sums, count = sums[..., ::2] + sums[..., 1::2], 4 * count  # at most 255 * 1024**2: exact
+        if r <= resolution:
+            filled[r] = levels[r] if r in levels else np.rint(sums / count).astype(np.uint8)
     return filled
-
-
-def averaged(pixels: Pixels, factor: int) -> Pixels:
-    """Average squares of `factor` x `factor` pixels, a power of two: (..., h, w) -> (..., h / factor, w / factor)."""
-    if factor == 1:
-        return pixels
-    *outer, height, width = pixels.shape
-    squares = pixels.reshape(*outer, height // factor, factor, width // factor, factor)
-    sums = squares.sum(axis=(-3, -1), dtype=np.uint32)  # at most 255 * 1024**2: exact, as is its quotient by 2**k
-    means: Pixels = np.rint(sums / factor**2).astype(np.uint8)
-    return means
 
 
 def _folder(collection: Collection, resolution: int) -> Path:
