@@ -1,6 +1,8 @@
 """When what happens: pure functions of the number of images seen, so a change of batch size keeps their meaning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from automod_core.config import BASE_SIZE
 from automod_core.settings import setting, setting_problems
@@ -58,24 +60,29 @@ class Phase:
     )
 
     def __post_init__(self) -> None:
-        problems = setting_problems(self) or self._problems_together()
+        problems = setting_problems(self) or phase_problems(vars(self))
         if problems:
             raise ValueError("\n".join(problems))
-
-    def _problems_together(self) -> list[str]:
-        problems = []
-        if self.resolution & (self.resolution - 1):
-            problems.append(f"resolution must be a power of two, got {self.resolution}")
-        if self.fade_images > self.images:
-            problems.append(f"fade_images must be {self.images} or less, the phase's length, got {self.fade_images}")
-        if self.fade_images and self.resolution == BASE_SIZE:
-            problems.append(f"fade_images must be 0 at {BASE_SIZE} pixels, where nothing is smaller to fade from")
-        return problems
 
     @property
     def level(self) -> int:
         """Level of detail: the resolution is 4 * 2**level."""
         return (self.resolution // BASE_SIZE).bit_length() - 1
+
+
+def phase_problems(values: Mapping[str, Any]) -> list[str]:
+    """List what does not fit together in a phase's settings; some may be missing, each is fine by itself."""
+    problems = []
+    resolution, images, fade = (values.get(name) for name in ("resolution", "images", "fade_images"))
+    if resolution is not None and resolution & (resolution - 1):
+        problems.append(f"resolution must be a power of two, got {resolution}")
+    if images is not None and fade is not None and fade > images:
+        problems.append(f"fade_images must be {images} or less, the phase's length, got {fade}")
+    if fade and resolution == BASE_SIZE:
+        problems.append(
+            f"fade_images must be 0 at {BASE_SIZE} pixels, where nothing is smaller to fade from; got {fade}"
+        )
+    return problems
 
 
 @dataclass(frozen=True)

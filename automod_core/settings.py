@@ -1,6 +1,7 @@
 """What people need to know of a field of a configuration: the one source of flags, files, dialogs and checks."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -65,10 +66,11 @@ class Setting:
             return "one of " + ", ".join(self.choices)
         low, high = self.limits.get("minimum"), self.limits.get("maximum")
         if low is not None and high is not None:
-            return f"{low:.15g} to {high:.15g}"
-        words = {"minimum": "{:.15g} or more", "maximum": "{:.15g} or less", "above": "above {:.15g}"}
-        words["below"] = "below {:.15g}"
-        return " and ".join(words[name].format(limit) for name, limit in self.limits.items())
+            return f"{_number(low)} to {_number(high)}"
+        if self.kind is bool:
+            return "true or false"
+        words = {"minimum": "{} or more", "maximum": "{} or less", "above": "above {}", "below": "below {}"}
+        return " and ".join(words[name].format(_number(limit)) for name, limit in self.limits.items())
 
     def problem(self, value: object) -> str:
         """What is wrong with a value, as "must be ..., got ..."; nothing if it is fine."""
@@ -88,13 +90,20 @@ class Setting:
         return ""
 
     def _is_within(self, value: Any) -> bool:
-        limits = self.limits  # written so that "not a number" is outside of all
+        limits = self.limits
+        if self.kind is str:
+            return True
         return (
-            ("minimum" not in limits or value >= limits["minimum"])
+            math.isfinite(value)
+            and ("minimum" not in limits or value >= limits["minimum"])
             and ("maximum" not in limits or value <= limits["maximum"])
             and ("above" not in limits or value > limits["above"])
             and ("below" not in limits or value < limits["below"])
         )
+
+
+def _number(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:.15g}"
 
 
 def _is_a(value: object, kind: type) -> bool:
