@@ -232,6 +232,13 @@ class TrainConfig:
     max_rollbacks: int = setting(
         3, label="Rollbacks", help="how often it may go back before the run stops", group="Safety", minimum=0
     )
+    redraws: int = setting(
+        0,
+        label="Redraws",
+        help="how often the watchdog has changed the random codes and mixtures; the pictures keep their order",
+        group="Safety",
+        minimum=0,
+    )
 
     def __post_init__(self) -> None:
         problems = setting_problems(self) or self._problems_of_pairs()
@@ -273,6 +280,11 @@ class TrainConfig:
     def total_images(self) -> int:
         """Length of the run in images."""
         return total_images(self.phases)
+
+    @property
+    def draw_seed(self) -> int:
+        """Seed of codes, mixtures, pool and noise: another one after each redraw, while the data keep their own."""
+        return self.seed + self.redraws * 2**63
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

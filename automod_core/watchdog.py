@@ -25,7 +25,7 @@ _FORGIVEN_RISE = 0.03
 _WORTHLESS = 1.0  # mean absolute error in [-1, 1]; plain grey is never worse
 _LEAST_CODE_SPREAD = 0.3  # of codes, where 1 is even on the sphere
 _LEAST_SAMPLE_SPREAD, _SAMPLE_SPREAD_LEFT = 0.01, 0.2  # of samples: in pixel values of [-1, 1], and of its best
-_LARGEST_GAP, _MARGINS = 1.0, 2.0  # of the two KL terms: nats per dimension, and in margins, whichever is more
+_LARGEST_GAP, _MARGINS = 1.5, 3.0  # of the two KL terms: nats per dimension, and in margins, whichever is more
 
 NOT_FINITE, CODES_ALIKE, SAMPLES_ALIKE, RECONSTRUCTION, KL = KINDS = (
     "not finite",
@@ -66,8 +66,8 @@ class Watchdog:
 
     def __init__(self, config: TrainConfig, history: Iterable[Mapping[str, float]] = ()) -> None:
         self._config = config
-        self._phase: Phase | None = None
-        self._errors: deque[float] = deque(maxlen=_MEMORY_LOOKS)  # of reconstruction, this phase
+        self._stretch = (0, False)  # the phase, and whether its fade is over
+        self._errors: deque[float] = deque(maxlen=_MEMORY_LOOKS)  # of reconstruction, in this stretch
         self._best_sample_spread = 0.0
         self._seen = 0  # at the last look
         self._fine: dict[str, int] = {}  # kind -> images seen when it was fine last, of what is not fine now
@@ -93,22 +93,20 @@ class Watchdog:
         if images_seen - before < self._config.log_images / 2:
             return None  # a look between two others, such as before a checkpoint: too few batches to judge by
         now = moment_at(self._config.phases, max(images_seen - 1, 0))
-        if now.phase is not self._phase:
-            self._phase = now.phase
+        stretch = (now.index, now.fade >= 1)
+        if stretch != self._stretch:
+            self._stretch = stretch
             self._errors.clear()
             self._fine.pop(RECONSTRUCTION, None)
-        signs = self._signs(values, now)
-        settling = START_LOOKS if now.phase is self._config.phases[0] else SETTLE_LOOKS
-        if now.images_into < settling * self._config.log_images:
-            signs = {}
-        return self._lasting(signs, before)
+        return self._lasting(self._signs(values, now), before, now)
 
-    def _lasting(self, signs: dict[str, str], before: int) -> Trouble | None:
+    def _lasting(self, signs: dict[str, str], before: int, now: Moment) -> Trouble | None:
         """Keep the time of each sign of trouble; return the first that has lasted too long."""
         self._fine = {kind: self._fine.get(kind, before) for kind in signs}
+        settled = self._seen - now.images_into + (SETTLE_LOOKS if now.index else START_LOOKS) * self._config.log_images
         for kind, sign in signs.items():
             since = self._fine[kind]
-            if self._seen - since > PATIENCE_LOOKS * self._config.log_images:
+            if self._seen - max(since, settled) >= PATIENCE_LOOKS * self._config.log_images:
                 return Trouble(kind, f"{sign}, since {since:,} images.", self._seen, min(self._fine.values()))
         return None
 
@@ -183,43 +181,40 @@ _COMMON_MARGIN = 0.5  # nats per dimension: what the authors used in most phases
 _LONGER = 0.25
 
 
-def relief(config: TrainConfig, trouble: Trouble, attempt: int, moment: Moment) -> tuple[TrainConfig, str]:
+def relief(config: TrainConfig, trouble: Trouble, attempt: int) -> tuple[TrainConfig, str]:
     """Change the settings so that the same trouble is less likely.
 
-    The seed changes always, so that the same batches do not come again. Trouble in the first half of a phase after the
-    first one means that its networks grew too early: the phase before is made longer. Other trouble tightens the margin
-    from this phase on. Every second attempt does both. Values that are not finite halve the step size besides.
+    The random codes and mixtures always change; the pictures keep their order, and stay on their side of the split.
+    Trouble in the first half of a phase after the first one means that its networks grew too early: the phase before is
+    made longer. Other trouble halves the margin from its phase on. Every second attempt does both. Values that are not
+    finite halve the step size besides.
 
     Args:
         config: settings so far.
         trouble: what went wrong.
         attempt: 1 for the first step back of the run, then 2, ...
-        moment: where the run was when the trouble was noticed.
 
     Returns:
         The new settings, and a sentence that says what changed.
 
     Source: the authors' advice: another seed, a tighter margin, or a longer last stable phase.
     """
-    seed = config.seed + attempt
-    phases, done = list(config.phases), [f"the seed is {seed}"]
-    index, early = moment.index, moment.images_into < moment.phase.images / 2
+    now = moment_at(config.phases, max(trouble.images_seen - 1, 0))
+    index, phases, changes = now.index, list(config.phases), []
+    early = index > 0 and now.images_into < now.phase.images / 2
     if index and (early or attempt % 2 == 0):
-        before = phases[index - 1]
-        phases[index - 1] = replace(before, images=round(before.images * (1 + _LONGER)))
-        size, images = before.resolution, phases[index - 1].images
-        done.append(f"the phase at {size} pixels that came before lasts {images:,} images instead of {before.images:,}")
-    if config.kl_weight and (not index or not early or attempt % 2 == 0):
-        common = _COMMON_MARGIN * config.kl_weight
-        margin = moment.phase.margin / 2 or common
-        phases[index:] = [replace(p, margin=min(p.margin or margin, margin)) for p in phases[index:]]
-        done.append(
-            f"the margin is {margin:.3g} instead of {f'{moment.phase.margin:.3g}' if moment.phase.margin else 'none'}"
-        )
+        stable = phases[index - 1]
+        phases[index - 1] = replace(stable, images=round(stable.images * (1 + _LONGER)))
+        changes.append(f"phase {index} lasts {phases[index - 1].images:,} images instead of {stable.images:,}")
+    if config.kl_weight and (not early or attempt % 2 == 0):
+        tighter = now.phase.margin / 2 or _COMMON_MARGIN * config.kl_weight
+        phases[index:] = [replace(p, margin=min(p.margin or tighter, tighter)) for p in phases[index:]]
+        changes.append(f"the margin is {tighter:.3g} instead of {now.phase.margin or math.inf:.3g}")
     if trouble.kind == NOT_FINITE:
         phases[index:] = [replace(p, lr=p.lr / 2) for p in phases[index:]]
-        done.append(f"the step size is {phases[index].lr:.3g} instead of {moment.phase.lr:.3g}")
-    return replace(config, seed=seed, phases=tuple(phases)), f"From here on {', '.join(done)}."
+        changes.append(f"the step size is {phases[index].lr:.3g} instead of {now.phase.lr:.3g}")
+    changes.append("codes and mixtures are drawn anew")
+    return replace(config, phases=tuple(phases), redraws=config.redraws + 1), f"From now on {', '.join(changes)}."
 
 
 def advice(troubles: Sequence[Trouble]) -> str:
