@@ -134,6 +134,9 @@ class SpectralWeight(nn.Module):
     Source: spectral normalisation, arXiv:1802.05957, Sec. 2.1 and Algorithm 1.
     """
 
+    u: Tensor  # (out,)
+    v: Tensor  # (in * k * k,)
+
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         matrix = weight.detach().flatten(1)  # (out, in * k * k)
@@ -166,4 +169,4 @@ def iterate_spectral_norms(module: nn.Module) -> None:
     """Make one power iteration on every spectrally normalised weight; once per step is what training needs."""
     for part in module.modules():
         if isinstance(part, parametrize.ParametrizationList) and isinstance(part[0], SpectralWeight):
-            part[0].iterate(cast("Tensor", part.original))
+            part[0].iterate(part.original)

@@ -237,13 +237,13 @@ class Trainer:
         """Seed of the layer noise of one use of the decoder, different in every process; None without noise."""
         if not self.config.layer_noise:
             return None
-        return seed_of(self.config.seed, self.steps, Purpose.NOISE, self.world.rank, *parts)
+        return seed_of(self.config.draw_seed, self.steps, Purpose.NOISE, self.world.rank, *parts)
 
     def _samples(self, purpose: Purpose, z: Tensor, mixed: float, now: Moment) -> Samples:
         """This process's rows of the samples of a step; z are its codes of the pictures (b, n)."""
         model = self.config.model
         samples = draw_samples(
-            generator(self.config.seed, self.steps, purpose),
+            generator(self.config.draw_seed, self.steps, purpose),
             now.phase.batch,
             code_size=model.code_size,
             n_blocks=model.n_blocks,
@@ -325,7 +325,7 @@ class Trainer:
             fake[rows] = self._decode(samples.styles[rows], now, self._noise(Purpose.POOL, number))
         if self.pool is None or now.fade < 1:
             return fake
-        random = generator(self.config.seed, self.steps, Purpose.POOL)
+        random = generator(self.config.draw_seed, self.steps, Purpose.POOL)
         count, own = now.phase.batch, self.world.rows(now.phase.batch)
         place = torch.randint(0, self.pool.places, (count,), generator=random)[own]
         return self.pool.exchange(fake, place, (torch.rand(count, generator=random) < 0.5)[own])
@@ -360,8 +360,10 @@ class Trainer:
             first, last = config.invariance_first_block, config.invariance_last_block % n_blocks
             z1, z2 = z.chunk(2)
             swapped = [swap_blocks(a, b, first, last, n_blocks) for a, b in ((z2, z1), (z1, z2))]
-            decoded = self._decode(torch.cat(swapped), now, noise)
-            terms["invariance"] = losses.invariance(*x.chunk(2), *decoded.chunk(2), partial(self._distance, now=now))
+            (x1, x2), decoded = x.chunk(2), self._decode(torch.cat(swapped), now, noise)
+            x1_swapped, x2_swapped = decoded.chunk(2)
+            distance = partial(self._distance, now=now)
+            terms["invariance"] = losses.invariance(x1, x2, x1_swapped, x2_swapped, distance)
             loss = loss + config.invariance_weight * terms["invariance"]
         return terms, loss
 
