@@ -80,7 +80,7 @@ def build_config(
     for name, value in flags.items():
         flag = f"--{name.replace('_', '-')}"
         draft.put((name,), Text(value) if isinstance(value, str) else value, lambda _, flag=flag: flag)  # type: ignore[misc]
-    for text in sets:
+    for text in (" ".join(text.split()) for text in sets):
         name, equals, word = text.partition("=")
         if equals:
             draft.put(

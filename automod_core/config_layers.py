@@ -1,4 +1,4 @@
-"""A configuration is put together from layers: a preset, a file, flags. All problems are found, none stops the search."""
+"""A configuration is put together from layers: a preset, a file, flags. Problems are collected and told at once."""
 
 import difflib
 import tomllib
@@ -152,11 +152,11 @@ def did_you_mean(word: str, known: list[str]) -> str:
 def _guess(path: Path) -> str:
     where = _MODEL if path[0] == "model" else _PHASE if path[0] == "phases" and len(path) > 1 else _TOP
     guess = did_you_mean(path[-1], [*where, "model", "phases"] if where is _TOP else list(where))
-    if guess:
+    if guess or len(path) > 1:
         return guess
     full = {name: f"model.{name}" for name in _MODEL} | {name: f"phases.{EVERY_PHASE}.{name}" for name in _PHASE}
-    close = difflib.get_close_matches(path[-1], [*full, *_TOP], n=1)
-    return f"; did you mean {full.get(close[0], close[0])}?" if close else ""
+    close = difflib.get_close_matches(path[-1], list(full), n=1)
+    return f"; did you mean {full[close[0]]}?" if close else ""
 
 
 def _is_table(path: Path) -> bool:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "setting_"  # in the parsed arguments, so that no flag of a command meets one of these
-_NOTE = "settings of a new run"
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="one more setting, such as model.code_size=64, phases.2.margin=0.05 or phases.all.batch=16; may be repeated",
+        help="one more setting, such as model.code_size=64, phases.2.margin=0.05, phases.all.batch=16; may be repeated",
     )
     add_setting_flags(parser)
 
@@ -39,7 +38,7 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
     groups: dict[str, argparse._ArgumentGroup] = {}
     for setting in settings_of(TrainConfig):
         if setting.group not in groups:
-            groups[setting.group] = parser.add_argument_group(f"{_NOTE}: {setting.group}")
+            groups[setting.group] = parser.add_argument_group(f"{setting.group} (settings of a new run)")
         _add_flag(groups[setting.group], setting)
 
 
@@ -57,7 +56,9 @@ def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
 def settings_given(args: argparse.Namespace) -> list[str]:
     """Return the options given that config_from_args reads, as typed: a run that is resumed keeps its own settings."""
     options = [f"--{name}" for name in ("preset", "config", "set") if getattr(args, name, None)]
-    return options + [f"--{name.replace('_', '-')}" for name in _flags(args)]
+    return options + [
+        f"--{'no-' if value is False else ''}{name.replace('_', '-')}" for name, value in _flags(args).items()
+    ]
 
 
 def config_from_args(args: argparse.Namespace) -> TrainConfig:

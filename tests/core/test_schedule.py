@@ -2,10 +2,7 @@
 
 import pytest
 
-from automod_core.config import ModelConfig
-from automod_core.presets import PRESETS
 from automod_core.schedule import Phase, average_decay, cooldown_factor, moment_at, total_images
-from automod_core.train_config import TrainConfig
 
 PHASES = (
     Phase(resolution=8, images=100, fade_images=0, batch=8, lr=1e-3),
@@ -46,6 +43,25 @@ def test_phase_knows_its_resolution_and_lists_all_its_problems() -> None:
     assert len(str(caught.value).splitlines()) == 6
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"resolution": 12}, "power of two, got 12"),
+        ({"fade_images": 101}, "100 or less, the phase's length, got 101"),
+        ({"resolution": 4, "fade_images": 1}, "nothing is smaller"),
+        ({"images": 1.5}, "images must be a whole number"),
+        ({"batch": True}, "batch must be a whole number"),
+        ({"lr": float("nan")}, "lr must be above 0"),
+        ({"lr": float("inf")}, "lr must be above 0"),
+        ({"pool": -1}, "pool must be 0 or more"),
+        ({"micro_batch": -1}, "micro_batch must be 0 or more"),
+    ],
+)
+def test_a_phase_refuses(changes: dict[str, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Phase(**({"resolution": 8, "images": 100, "fade_images": 0, "batch": 8, "lr": 1e-3} | changes))
+
+
 def test_cooldown_falls_to_almost_nothing() -> None:
     assert cooldown_factor(0, 1000, 200) == 1
     assert cooldown_factor(800, 1000, 200) == 1
@@ -68,53 +84,3 @@ def test_average_forgets_faster_early_in_a_phase() -> None:
     assert decays[0] < 0.001
     assert decays[1] ** (80 / 8) == pytest.approx(0.5)  # a tenth of 800 images
     assert decays[3] == decays[4]
-
-
-MODEL = ModelConfig(code_size=8, decoder_channels=(4, 4, 4), encoder_channels=(4, 4, 4))
-
-
-def test_train_config_survives_json() -> None:
-    config = TrainConfig(model=MODEL, phases=PHASES, edge_weight=0.5, photo_mixtures=True)
-    assert TrainConfig.from_dict(config.to_dict()) == config
-    assert config.total_images == 300
-
-
-def test_train_config_lists_all_its_problems() -> None:
-    with pytest.raises(ValueError, match="kl_weight") as caught:
-        TrainConfig(model=MODEL, phases=(), kl_weight=-1, beta2=2.0, average_half_life=0)
-    assert len(str(caught.value).splitlines()) == 4
-    with pytest.raises(ValueError, match="32 pixels"):
-        TrainConfig(model=MODEL, phases=(Phase(resolution=32, images=1, fade_images=0, batch=4, lr=1),))
-
-
-def test_train_config_refuses_unknown_names() -> None:
-    values = TrainConfig(model=MODEL, phases=PHASES).to_dict()
-    with pytest.raises(ValueError, match="does not fit"):
-        TrainConfig.from_dict(values | {"no_such": 1})
-    with pytest.raises(ValueError, match="does not fit"):
-        TrainConfig.from_dict({"model": MODEL.to_dict()})
-
-
-def test_presets_are_sound() -> None:
-    for make in PRESETS.values():
-        config = make()
-        assert TrainConfig.from_dict(config.to_dict()) == config
-        assert [phase.level for phase in config.phases] == sorted(phase.level for phase in config.phases)
-        assert config.phases[-1].resolution == config.model.resolution
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"code_size": 1},
-        {"decoder_channels": ()},
-        {"decoder_channels": (4,) * 13},
-        {"encoder_channels": (4, 4)},
-        {"decoder_channels": (4, 0, 4)},
-        {"style_gain": 0.0},
-        {"style_gain": float("nan")},
-    ],
-)
-def test_model_config_refuses(values: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="must"):
-        ModelConfig(**({"code_size": 8, "decoder_channels": (4, 4, 4), "encoder_channels": (4, 4, 4)} | values))
