@@ -1,6 +1,6 @@
 """Do L_j and d_rho help? The four rows of the paper's Table 1 on demo faces at 32x32, several seeds, equal images.
 
-    python benchmarks/table1.py train RUNS --seeds 3     trains what is missing in RUNS, about 7 minutes each on one core
+    python benchmarks/table1.py train RUNS --seeds 3     trains what is missing in RUNS, 7 minutes each on one core
     python benchmarks/table1.py report RUNS              prints the table
 
 The switches are those of the presets table1-*.toml. The rest is scaled down to minutes on a CPU, the same for all rows:
