@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,8 @@ class DemoFaces:
 
     def _draw(self, numbers: NDArray[np.int64], resolution: int) -> Tensor:
         factors = factors_at(numbers.astype(np.uint64) + np.uint64(self._first), self._series)
-        return to_bytes(draw_faces(factors, resolution, self.device))
+        with one_thread() if self.device.type == "cpu" else nullcontext():
+            return to_bytes(draw_faces(factors, resolution, self.device))
 
 
 class DemoCollection:

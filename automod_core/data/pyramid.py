@@ -149,7 +149,7 @@ def _folder(collection: Collection, resolution: int) -> Path:
 def _load(folder: Path, count: int, resolution: int) -> Pyramid | None:
     """Open a complete pyramid; None if it is not complete, or damaged."""
     try:
-        with np.load(folder / _INDEX, allow_pickle=False) as index:
+        with (folder / _INDEX).open("rb") as file, np.load(file, allow_pickle=False) as index:
             rows, digests, skipped = index["rows"], index["digests"], index["skipped"]
         levels = {r: np.load(folder / f"{r}.npy", mmap_mode="r", allow_pickle=False) for r in resolutions(resolution)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
