@@ -119,12 +119,6 @@ def edge_difference(x_rec: Tensor, x: Tensor) -> Tensor:
     return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
 
 
-def reconstruction(x_rec: Tensor, x: Tensor, edge_weight: float = 0.0) -> Tensor:
-    """absolute_error, and edge_difference with a weight."""
-    loss = absolute_error(x_rec, x)
-    return loss + edge_weight * edge_difference(x_rec, x) if edge_weight else loss
-
-
 def invariance(
     x1: Tensor,
     x2: Tensor,
