@@ -15,9 +15,6 @@ def level_size(level: int) -> int:
     return BASE_SIZE << level
 
 
-block_size = level_size
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Architecture of an automodulator: everything that fixes the shapes of its weights.

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from automod_core.automodulator import load_model
+from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.document.model import Document
 from automod_studio.workers import engine as engine_module
@@ -63,6 +64,19 @@ def test_photos_become_sources_that_the_model_can_draw(tiny_model_path: Path, tm
     reply = render(engine, document)
     assert (reply.device, reply.trouble) == ("CPU", None)
     assert reply.elapsed_ms > 0
+
+
+def test_a_model_with_an_extra_block_names_and_draws_every_block(extra_model_path: Path, tmp_path: Path) -> None:
+    engine = Engine()
+    document = mixed_document(engine, extra_model_path, tmp_path)
+    assert document.model.block_sizes == (4, 8, 8, 16, 32)
+    coarse, medium = views.mixer_view(document).ranges
+    assert [b.pixels for b in (*coarse.blocks, *medium.blocks)] == ["4 px", "8 px (1)", "8 px (2)", "16 px", "32 px"]
+    before = render(engine, document).image
+    for block in range(5):
+        image = render(engine, edits.set_block_share(document, block, 1, 0.9)).image
+        assert image.shape == (32, 32, 3)
+        assert not np.array_equal(image, before)
 
 
 def test_of_a_hundred_files_seventy_load_and_thirty_are_listed(tiny_model_path: Path, tmp_path: Path) -> None:
