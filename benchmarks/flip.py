@@ -37,7 +37,7 @@ from automod_core.invariance import FlipPairs
 from automod_core.latent import expand, swap_blocks
 from automod_core.model_file import ModelCard, save_model
 from automod_core.pictures import DEMO_SEED, demo_pictures, drawn_faces
-from automod_core.presets import load_preset
+from automod_core.presets import PRESETS
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
@@ -58,7 +58,7 @@ Values = NDArray[np.float64]
 
 def configuration(name: str, seed: int = SEED) -> TrainConfig:
     """The settings of one model: the extra block and the pairs are those of the preset flip; only the pairs differ."""
-    preset = load_preset("flip")
+    preset = PRESETS["flip"]()
     return TrainConfig(
         model=ModelConfig(
             code_size=_CODE,
