@@ -1,64 +1,107 @@
-"""A run on disk: start, go on, stop and save. A run folder holds config.json, log.jsonl and checkpoint.pt."""
+"""A run on disk: start, go on, train, stop and save.
 
-import base64
+A run folder holds config.toml (every setting; edits count when the run is resumed), run.json (what the model will say
+of itself, where the pictures come from), log.jsonl, events/, sheets/, checkpoints/, and `latest` and `best`, which name
+a checkpoint.
+"""
+
 import dataclasses
-import io
+import itertools
 import json
-import time
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone uses
-from PIL import Image
-from torch import Tensor
 
-from automod_core.automodulator import Automodulator
+from automod_core.checkpoints import (
+    CHECKPOINTS,
+    Checkpoint,
+    Score,
+    checkpoint_paths,
+    find_checkpoint,
+    go_back,
+    read_state,
+    save_checkpoint,
+)
+from automod_core.config_file import load_config, write_config
+from automod_core.data.source import Source
+from automod_core.distributed import World
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
-from automod_core.images import to_uint8
-from automod_core.latent import fit_prior
-from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, save_model
-from automod_core.pictures import Pictures
+from automod_core.images import save_image
+from automod_core.latent import expand
+from automod_core.meter import Meter
+from automod_core.model_file import ModelCard, expected_shapes
+from automod_core.report import JsonLines, Report, Several, read_scalars
 from automod_core.schedule import moment_at
+from automod_core.sheets import PINNED, current_model, sample_sheet
 from automod_core.train_config import TrainConfig
-from automod_core.trainer import PictureSource, Trainer
+from automod_core.trainer import Trainer
+from automod_core.watchdog import Trouble, Watchdog, advice, checkpoint_before, relief
 
-CHECKPOINT = "checkpoint.pt"
-CONFIG = "config.json"
-LOG = "log.jsonl"
+CONFIG, ABOUT, LOG, SHEETS, EVENTS = "config.toml", "run.json", "log.jsonl", "sheets", "events"
+_OLD_CHECKPOINT = "checkpoint.pt"
 _FORMAT_VERSION = 1
-_LOG_EVERY_STEPS = 50
-PRIOR_PICTURES = 8000  # training pictures that a code prior is fitted to: many times the directions of a code
-_PREVIEW_PICTURES = 4
-_PREVIEW_SIDE = 64  # pixels at most
-_PREVIEW_CHARACTERS = 30_000  # of base64
-_BATCH = 250
+_AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then whether one was told to stop
+_HELD_OUT = 256  # pictures on which a checkpoint is measured
+_HELD_OUT_BATCH = 32
+
+Tell = Callable[[str], object]
+
+
+class About(NamedTuple):
+    """What run.json keeps of a run.
+
+    Attributes:
+        card: fields of ModelCard: what the exported model says of itself.
+        data: where the pictures come from: "demo", an absolute path, or "" for neither.
+        pairs: absolute path of the list of pairs, "" if there is none.
+    """
+
+    card: dict[str, Any]
+    data: str = ""
+    pairs: str = ""
 
 
 def start_run(
-    config: TrainConfig, folder: Path, device: torch.device, *, about: dict[str, Any], data: str = ""
+    config: TrainConfig,
+    folder: Path,
+    device: torch.device,
+    *,
+    about: dict[str, Any],
+    data: str = "",
+    pairs: str = "",
+    world: World | None = None,
 ) -> Trainer:
-    """Make a run folder for a new run.
+    """Make a run folder for a new run, with a checkpoint of the networks before the first step.
 
     Args:
         config: the run's settings.
         folder: folder to create; must not hold a run yet.
         device: where to train.
-        about: plain JSON values kept with the run: fields of ModelCard, what the exported model says of itself.
-        data: where the pictures come from: "demo", a folder's absolute path, or "" for neither.
+        about: plain JSON values kept with the run: About.card.
+        data: About.data.
+        pairs: About.pairs.
+        world: the processes that train together; the first one writes. None means this one alone.
 
     Raises:
         UserError: the folder holds a run already, or cannot be written to.
     """
-    check_free(folder)
-    trainer = Trainer(config, device)
-    values = json.dumps({"config": config.to_dict(), "about": about, "data": data}, indent=2)
-    write_atomically(folder / CONFIG, lambda file: file.write(values.encode()))
-    save_checkpoint(trainer, folder)
+    trainer = Trainer(config, device, world or World())
+    if trainer.world.is_first:
+        check_free(folder)
+        versions = {"torch": torch.__version__, "python": platform.python_version()}
+        values = {"format_version": _FORMAT_VERSION, "about": about, "data": data, "pairs": pairs, "versions": versions}
+        _write_text(folder / ABOUT, json.dumps(values, indent=2))
+        _write_text(folder / CONFIG, write_config(config))
+    save(trainer, folder)
     return trainer
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def check_free(folder: Path) -> None:
@@ -67,172 +110,292 @@ def check_free(folder: Path) -> None:
     Raises:
         UserError: it does.
     """
-    if (folder / CHECKPOINT).exists():
+    if checkpoint_paths(folder) or (folder / _OLD_CHECKPOINT).exists():
         raise UserError(f"{folder} holds a run already; go on with --resume, or choose another folder.")
 
 
-def read_about(folder: Path) -> tuple[dict[str, Any], str]:
-    """Read what start_run kept with a run: fields of ModelCard, and where the pictures come from ("" if unknown).
+def check_run(folder: Path) -> None:
+    """Refuse a folder that holds no run that can be read.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: it does not.
     """
-    path = folder / CONFIG
+    if not checkpoint_paths(folder):
+        if (folder / _OLD_CHECKPOINT).exists():
+            raise UserError(
+                f"{folder} holds a run of an early version, which cannot be read any more; start a new run."
+            )
+        raise UserError(f"{folder} holds no run: there is nothing in {CHECKPOINTS}/.")
+
+
+def read_about(folder: Path) -> About:
+    """Read what start_run kept with a run.
+
+    Raises:
+        UserError: the file is missing, damaged or newer.
+    """
+    path = folder / ABOUT
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        about, data = values["about"], values.get("data", "")
-        unknown = about.keys() - {field.name for field in dataclasses.fields(ModelCard)}
+        version, about = int(values["format_version"]), About(values["about"], values["data"], values["pairs"])
+        unknown = about.card.keys() - {field.name for field in dataclasses.fields(ModelCard)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from error
-    if unknown or not isinstance(data, str):
+    if version > _FORMAT_VERSION:
+        raise UserError(f"{path} was made by a newer version (format {version}).")
+    if unknown or not isinstance(about.data, str) or not isinstance(about.pairs, str):
         raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
-    return about, data
+    return about
 
 
-def resume_run(folder: Path, device: torch.device) -> Trainer:
-    """Load the last checkpoint of a run.
+def resume_run(
+    folder: Path,
+    device: torch.device,
+    *,
+    world: World | None = None,
+    extend: int = 0,
+    tell: Tell = lambda sentence: None,
+) -> Trainer:
+    """Load the last checkpoint of a run that can be read, with the settings in its config.toml.
+
+    Args:
+        folder: the run's folder.
+        device: where to train; any, whatever the run was trained on before.
+        world: as in start_run.
+        extend: images by which the last phase becomes longer, in config.toml too.
+        tell: called with a sentence for each damaged checkpoint that was passed over.
 
     Raises:
-        UserError: there is no checkpoint, or it is damaged or newer.
+        UserError: there is no checkpoint, all are damaged, or the settings do not fit them.
     """
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise UserError(f"{folder} holds no run: {CHECKPOINT} is not there.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        version = state["format_version"]
-        if version > _FORMAT_VERSION:
-            raise UserError(f"{path} was made by a newer version (format {version}).")
-        trainer = Trainer(TrainConfig.from_dict(state["config"]), device)
-        trainer.load_state_dict(state)
-    except UserError:
-        raise
-    except Exception as error:  # noqa: BLE001 - torch.load raises anything on damaged files
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path} is damaged: {reason}") from error
+    check_run(folder)
+    config = load_config(folder / CONFIG)
+    last = config.phases[-1]
+    phases = (*config.phases[:-1], dataclasses.replace(last, images=last.images + extend))
+    trainer = Trainer(dataclasses.replace(config, phases=phases), device, world or World())
+    load(trainer, find_checkpoint(folder, tell=tell))
+    trainer.world.barrier()  # all have read it
+    if extend and trainer.world.is_first:
+        _write_text(folder / CONFIG, write_config(trainer.config))
     return trainer
 
 
-def save_checkpoint(trainer: Trainer, folder: Path) -> None:
-    """Write everything that the run needs to go on, atomically."""
-    state = {"format_version": _FORMAT_VERSION, **trainer.state_dict()}
-    write_atomically(folder / CHECKPOINT, lambda file: torch.save(state, file))
+def load(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Put a trainer where a checkpoint was.
+
+    Raises:
+        UserError: the checkpoint is damaged, or one of other networks.
+    """
+    state = read_state(checkpoint)
+    try:
+        if state["model"] != trainer.config.model.to_dict():
+            raise UserError(
+                f"The checkpoint {checkpoint.path} holds other networks than {CONFIG} names; undo the change of model."
+            )
+        trainer.load_state_dict(state["trainer"])
+    except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise UserError(f"The checkpoint {checkpoint.path} does not fit this run: {reason}.") from error
+
+
+def save(trainer: Trainer, folder: Path, score: Score | None = None) -> None:
+    """Write a checkpoint. All processes of the run must call it; the first one writes.
+
+    Raises:
+        UserError: it cannot be written; those before are as they were.
+        ValueError: weights are not finite.
+    """
+    state = {
+        "images_seen": trainer.images_seen,
+        "model": trainer.config.model.to_dict(),
+        "trainer": trainer.state_dict(),
+    }
+    if trainer.world.is_first:
+        card, weights = model_so_far(trainer, folder)
+        save_checkpoint(folder, state, card, weights, score=score, keep=trainer.config.keep_checkpoints)
+
+
+def model_so_far(trainer: Trainer, folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
+    """Return card and weights of the averaged networks, cut to the blocks trained so far.
+
+    A block that is still fading in counts once it makes up half of the picture.
+    """
+    now = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0))
+    level = now.phase.level
+    architecture = trainer.config.model.cut_to(level + (now.fade >= 0.5 or level == 0))
+    fields = {"name": folder.absolute().name, **read_about(folder).card, "images_seen": trainer.images_seen}
+    state = trainer.model_state()
+    weights = {name: state[name] for name in expected_shapes(architecture)}
+    return ModelCard(architecture=architecture, **fields), weights
+
+
+# ---- the loop ----
+
+
+class _Due(NamedTuple):
+    log: bool
+    sheet: bool
+    save: bool
 
 
 def train(
     trainer: Trainer,
-    source: PictureSource,
+    source: Any,
     folder: Path,
     *,
+    pictures: Source | None = None,
+    held_out: Source | None = None,
     stop: Callable[[], bool] = lambda: False,
-    report: Callable[[dict[str, float]], object] = lambda values: None,
+    reports: Sequence[Report] = (),
 ) -> None:
     """Train until the schedule's end or until `stop` says so; always ends on a saved checkpoint.
 
+    All processes of a run call it; the first one writes and reports.
+
     Args:
         trainer: the run in memory, changed in place.
-        source: training pictures.
-        folder: the run's folder.
+        source: training pictures, or pairs of them if the run has a known invariance.
+        folder: the run's folder; log.jsonl in it goes on.
+        pictures: what the sample sheets show if there is nothing held out; None means `source`.
+        held_out: pictures that the run never trains on; with them the best checkpoint is the one that recovers them
+            best, else the one with the lowest training error.
         stop: asked after every step.
-        report: called every 50 steps with images_seen, images_per_s and the means of the loss terms since then.
-    """
-    total, saved_at = trainer.config.total_images, trainer.images_seen
-    sums: dict[str, list[torch.Tensor]] = {}
-    began, began_at = time.perf_counter(), trainer.images_seen
-    while trainer.images_seen < total and not stop():
-        for name, value in trainer.step(source).items():
-            sums.setdefault(name, []).append(value)
-        if trainer.steps % _LOG_EVERY_STEPS == 0:
-            now = moment_at(trainer.config.phases, trainer.images_seen)
-            values = {"images_seen": float(trainer.images_seen), "resolution": float(now.phase.resolution)}
-            values |= {"fade": now.fade} | {name: float(torch.stack(v).mean()) for name, v in sums.items()}
-            values["images_per_s"] = (trainer.images_seen - began_at) / (time.perf_counter() - began)
-            with (folder / LOG).open("a") as log:
-                log.write(json.dumps(values) + "\n")
-            report(values)
-            sums, began, began_at = {}, time.perf_counter(), trainer.images_seen
-        if trainer.images_seen - saved_at >= trainer.config.checkpoint_images:
-            save_checkpoint(trainer, folder)
-            saved_at = trainer.images_seen
-    save_checkpoint(trainer, folder)
-
-
-def export_run(
-    folder: Path,
-    target: Path,
-    card: dict[str, Any] | None = None,
-    pictures: Pictures | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> ModelCard:
-    """Write the averaged networks of a run's last checkpoint as a model file, cut to the blocks trained so far.
-
-    A block that is still fading in counts once it makes up half of the picture.
-
-    Args:
-        folder: the run's folder.
-        target: the .safetensors file to write.
-        card: fields of ModelCard that replace what the run says of itself.
-        pictures: the training pictures. With them the file gets a code prior, from which samples are drawn, and its
-            card a preview: some of the pictures as the model makes them. None leaves both out.
-        progress: called with the number of pictures encoded so far, and all.
+        reports: told every `log_images` images and before each checkpoint what Meter.read returns; closed at the end.
 
     Raises:
-        UserError: the run or the target cannot be used.
+        UserError: the disk is full, the pictures can no longer be read, or training went wrong more than
+            `max_rollbacks` times; the run can be resumed from its last checkpoint.
     """
-    trainer = resume_run(folder, torch.device("cpu"))
-    about, _ = read_about(folder)
-    n_blocks = _trained_blocks(trainer)
-    architecture = trainer.config.model.cut_to(n_blocks)
-    state = {
-        name: tensor
-        for name, tensor in trainer.model_state().items()
-        if int(name.split(".")[2]) < n_blocks  # decoder.blocks.3.conv0.weight: part, list, number
-    }
-    fields = {"name": folder.name, "images_seen": trainer.images_seen, **about, **(card or {})}
-    model_card = ModelCard(architecture=architecture, **fields)
-    if pictures is not None:
-        model = Automodulator(model_card, state, trainer.device)
-        codes = _codes(model, pictures, trainer.config.mirror, progress)
-        mean, factor = fit_prior(codes)
-        state |= {PRIOR_MEAN: mean, PRIOR_FACTOR: factor}
-        model_card = dataclasses.replace(model_card, preview=_preview(model, codes[:_PREVIEW_PICTURES]))
-    return save_model(target, model_card, state)
+    first = trainer.world.is_first
+    report = Several(JsonLines(folder / LOG, trainer.images_seen), *reports) if first else Several()
+    meter, guard = Meter(trainer, source), _Guard(trainer, folder, report)
+    try:
+        stopping = _agreed(stop, trainer)
+        while trainer.images_seen < trainer.config.total_images and not stopping:
+            before = trainer.images_seen
+            meter.add(trainer.step(meter.source))
+            stopping = _agreed(stop, trainer)
+            due = _due(trainer, before, stopping)
+            if due.log:
+                values = meter.read()
+                report.scalars(trainer.images_seen, values)
+                if guard.went_back(values):
+                    meter.restart()
+                    continue
+            with meter.paused():
+                if due.sheet and first:
+                    _write_sheet(trainer, folder, report, held_out or pictures or source)
+                if due.save:
+                    save(trainer, folder, _score(trainer, meter, held_out))
+    finally:
+        report.close()
 
 
-def _trained_blocks(trainer: Trainer) -> int:
-    now = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0))
-    return now.phase.block + (now.fade >= 0.5 or now.phase.block == 0)
+def _agreed(stop: Callable[[], bool], trainer: Trainer) -> bool:
+    """Whether any process was told to stop; several ask one another only every few steps."""
+    if trainer.world.size == 1:
+        return stop()
+    return trainer.steps % _AGREE_EVERY_STEPS == 0 and trainer.world.any(stop())
 
 
-def _codes(
-    model: Automodulator, pictures: Pictures, mirror: bool, progress: Callable[[int, int], object] | None
-) -> Tensor:
-    """Codes (N, n) of up to PRIOR_PICTURES pictures, spread over the whole set, as the training saw them.
+def _due(trainer: Trainer, before: int, stopping: bool) -> _Due:
+    """What has to be done after a step: it follows from the images seen, so a resumed run does it at the same ones."""
+    config, now = trainer.config, trainer.images_seen
 
-    Where it mirrored half of them at random, each second one is.
-    """
-    count = min(len(pictures), PRIOR_PICTURES)
-    chosen = torch.linspace(0, len(pictures) - 1, count, dtype=torch.float64).round().long()
-    codes = []
-    for rows in chosen.split(_BATCH):
-        x = pictures.pixels[rows].float() / 127.5 - 1
-        if mirror:
-            x[1::2] = x[1::2].flip(-1)
-        codes.append(model.encode(F.avg_pool2d(x, x.shape[-1] // model.resolution)))
-        if progress:
-            progress(sum(map(len, codes)), count)
-    return torch.cat(codes)
+    def crossed(every: int) -> bool:
+        return before // every != now // every
+
+    ends = itertools.accumulate(phase.images for phase in config.phases)
+    phase_over = any(before < end <= now for end in ends)
+    save_now = stopping or phase_over or crossed(config.checkpoint_images)
+    return _Due(save_now or crossed(config.log_images), phase_over or crossed(config.sheet_images), save_now)
 
 
-def _preview(model: Automodulator, codes: Tensor) -> str:
-    """Decode codes (B, n) side by side, at 64 pixels at most: a PNG as base64, of some 30,000 characters at most."""
-    pixels = to_uint8(model.decode(codes, min(model.resolution, _PREVIEW_SIDE)))  # (B, R, R, 3)
-    sheet = Image.fromarray(np.concatenate(list(pixels), axis=1))
-    text = _png_text(sheet)
-    return text if len(text) <= _PREVIEW_CHARACTERS else _png_text(sheet.quantize(256))
+def _write_sheet(trainer: Trainer, folder: Path, report: Report, pictures: Source) -> None:
+    size = max(phase.resolution for phase in trainer.config.phases)
+    path = folder / SHEETS / f"{trainer.images_seen:09d}.png"
+    save_image(path, sample_sheet(trainer, pictures.sample(PINNED, size)))
+    report.picture(trainer.images_seen, "sheet", path)
 
 
-def _png_text(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+def _score(trainer: Trainer, meter: Meter, held_out: Source | None) -> Score | None:
+    """The score of a checkpoint; none while a block fades in, since pictures are smoother then."""
+    error, now = meter.error(), moment_at(trainer.config.phases, trainer.images_seen - 1)
+    if now.fade < 1 or not trainer.world.is_first:
+        return None
+    return Score(now.phase.resolution, error if held_out is None else _held_out_error(trainer, held_out))
+
+
+def _held_out_error(trainer: Trainer, pictures: Source) -> float:
+    """Mean absolute difference of held-out pictures in [-1, 1] from what the averaged networks make of them."""
+    model, errors = current_model(trainer), []
+    for start in range(0, min(_HELD_OUT, len(pictures)), _HELD_OUT_BATCH):
+        pixels = pictures.sample(_HELD_OUT, model.resolution, slice(start, start + _HELD_OUT_BATCH))
+        x = pixels.to(trainer.device).float() / 127.5 - 1
+        errors.append((model.decode(expand(model.encode(x), model.n_blocks)) - x).abs().mean(dim=(1, 2, 3)))
+    return float(torch.cat(errors).mean())
+
+
+class _Guard:
+    """Goes back to an earlier checkpoint, with gentler settings, when the watchdog sees trouble."""
+
+    def __init__(self, trainer: Trainer, folder: Path, report: Report) -> None:
+        self._trainer, self._folder, self._report = trainer, folder, report
+        self._troubles: list[Trouble] = []
+        self._watch()
+
+    def _watch(self) -> None:
+        config = self._trainer.config
+        watched = config.watchdog and self._trainer.world.is_first
+        self._watchdog = Watchdog(config, read_scalars(self._folder / LOG)) if watched else None
+
+    def went_back(self, values: Mapping[str, float]) -> bool:
+        """Look at a line of the log; if it tells of trouble, put the trainer back to where all was well.
+
+        Raises:
+            UserError: there was trouble too often.
+        """
+        trouble = self._look(values)
+        if not self._trainer.world.any(trouble is not None):
+            return False
+        if trouble is not None:
+            self._relieve(trouble)
+        self._trainer.world.barrier()  # until the first process has changed the folder
+        self._trainer.config = load_config(self._folder / CONFIG)
+        load(self._trainer, find_checkpoint(self._folder))
+        self._watch()
+        return True
+
+    def _look(self, values: Mapping[str, float]) -> Trouble | None:
+        """Ask the watchdog, which is told too if the last step spoilt the networks: then nothing can be saved."""
+        if not self._trainer.world.is_first:
+            return None
+        finite = _networks_are_finite(self._trainer)
+        if self._watchdog is not None:
+            return self._watchdog.look(self._trainer.images_seen, values if finite else {**values, "finite": 0.0})
+        if not finite:
+            raise UserError(
+                "The networks hold values that are not finite, and the watchdog, which would go back to where all was "
+                f"well, is off; set watchdog = true in {self._folder / CONFIG} and resume the run."
+            )
+        return None
+
+    def _relieve(self, trouble: Trouble) -> None:
+        folder, config = self._folder, self._trainer.config
+        self._troubles.append(trouble)
+        attempt = len(self._troubles)
+        target = checkpoint_before([int(path.name) for path in checkpoint_paths(folder)], trouble, attempt)
+        back_at = go_back(folder, trouble.since if target is None else target).images_seen
+        if attempt > config.max_rollbacks:
+            self._report.event(trouble.images_seen, trouble.message)
+            raise UserError(advice(self._troubles))
+        gentler, change = relief(config, trouble, attempt)
+        _write_text(folder / CONFIG, write_config(gentler))
+        self._report.go_back(back_at)
+        self._report.event(back_at, f"{trouble.message} Back to {back_at:,} images. {change}")
+
+
+def _networks_are_finite(trainer: Trainer) -> bool:
+    modules = (trainer.average_encoder, trainer.average_decoder)
+    norms = torch._foreach_norm([parameter.detach() for module in modules for parameter in module.parameters()])
+    return bool(torch.stack([norm.float().cpu() for norm in norms]).isfinite().all())

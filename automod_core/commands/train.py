@@ -1,170 +1,291 @@
 """automod train: a model from demo faces or from your own photos."""
 
 import argparse
-import dataclasses
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from automod_core.commands.common import (
     DEMO_DATA,
-    SEED,
     Commands,
+    Report,
     add_command,
     add_device_option,
     check_folder,
+    named,
+    open_pictures,
+    prepare_torch,
     progress,
     say,
-    training_pictures,
+    warn,
+    whole_number,
 )
+from automod_core.commands.settings import add_config_options, config_from_args, settings_given
 from automod_core.errors import UserError
-from automod_core.presets import PRESETS
 
 if TYPE_CHECKING:
+    import torch
+
+    from automod_core.data.source import Source
+    from automod_core.distributed import World
     from automod_core.faces.factor_net import FacePerception
-    from automod_core.pictures import Pictures
+    from automod_core.invariance import Pairs
     from automod_core.train_config import TrainConfig
     from automod_core.trainer import Trainer
 
 _EPILOG = """\
 Ctrl+C (or SIGTERM) stops after the current step and saves; the exit code is 130 (143) then. A second one ends the
 program at once: the last checkpoint stays. --resume goes on from there, with the same pictures unless --data names
-others. What happened is in log.jsonl in the run's folder. "automod export" makes a model file of a run.
+others. Curves are in log.jsonl and events/ (for TensorBoard) in the run's folder, sample pictures in sheets/, models to
+open in checkpoints/. "automod export" makes a model file of a run.
 
 examples:
   automod train --data demo --preset demo --out runs/faces
   automod train --data photos/ --out runs/mine --device cuda
-  automod train --resume runs/faces
+  automod train --preset ffhq256 --set phases.all.batch=8 --data photos/ --plan
+  automod train --resume runs/faces --extend 100000
+  torchrun --nproc-per-node 4 -m automod_core.cli train --data photos/ --out runs/mine
 """
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = add_command(commands, "train", run, "Train a model on demo faces or on a folder of photos.", _EPILOG)
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="RUN", type=Path, help="new folder for the run")
     where.add_argument("--resume", metavar="RUN", type=Path, help="folder of a run to go on with")
-    parser.add_argument("--data", metavar="demo|FOLDER", help="pictures: drawn faces, or a folder of photos")
-    parser.add_argument("--preset", choices=sorted(PRESETS), help="settings of a new run (default: demo)")
-    parser.add_argument("--seed", metavar="K", type=SEED, help="start of a new run's random numbers (default: 0)")
+    parser.add_argument(
+        "--data", metavar="demo|PATH", help="pictures: drawn faces, or a folder, .zip, .h5 or LSUN lmdb of photos"
+    )
+    parser.add_argument(
+        "--pairs", metavar="FILE.csv", type=Path, help="pairs of pictures, for a run with --invariance pairs"
+    )
+    parser.add_argument(
+        "--extend", metavar="N", type=whole_number(1, 10**12), default=0, help="train a resumed run N images longer"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="take a few steps of each phase, print what the run will take, and end"
+    )
     add_device_option(parser)
+    add_config_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start or resume, train until the end or a signal, save."""
-    if args.resume and (args.preset or args.seed is not None):
-        args.parser.error("--preset and --seed belong to a new run; a resumed one keeps its own")
+    if args.resume and (given := settings_given(args)):
+        args.parser.error(
+            f"{named(given)} can only be given to a new run; the settings of a resumed one are in its config.toml"
+        )
+    if not (args.out or args.resume or args.plan):
+        args.parser.error("one of --out, --resume and --plan is needed")
     if args.out and not args.data:
-        args.parser.error("a new run needs --data: demo, or a folder of photos")
+        args.parser.error("a new run needs --data: demo, or photos")
+    if args.extend and not args.resume:
+        args.parser.error("--extend belongs to a run that is resumed")
+    config = None if args.resume else config_from_args(args)
+    prepare_torch()
     import torch
 
-    folder: Path = args.out or args.resume
+    from automod_core.distributed import join, leave
+
+    if args.plan:
+        return _plan(args, config)
+    world, device = join(args.device)
+    args.quiet = args.quiet or not world.is_first
     try:
-        trainer, pictures, data = _resumed(args) if args.resume else _started(args)
-        if data == DEMO_DATA and (trainer.config.perceptual_weight or trainer.config.perceived_weight):
-            trainer.look_with(_face_perception(args, pictures))
-        with _stopping_signals() as caught:
-            _train(args, trainer, pictures, folder, lambda: bool(caught))
+        return _run(args, config, world, device)
     except torch.OutOfMemoryError as error:
         raise UserError(
             "The graphics card ran out of memory; the run's last checkpoint is saved, to be resumed when the card "
-            "has more room, or with --device cpu."
+            "has more room, with a smaller micro_batch in its settings, or with --device cpu."
         ) from error
-    seen, total = trainer.images_seen, trainer.config.total_images
-    if caught and seen < total:
-        say(f"{folder}: stopped and saved after {seen:,} of {total:,} images; go on with --resume {folder}")
-        return 128 + caught[0]
-    if not args.quiet:
-        say(f"{folder}: finished after {seen:,} images; automod export {folder} -o model.safetensors makes the model.")
+    finally:
+        leave()
+
+
+def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
+    """Print what a run would take; write nothing."""
+    from contextlib import closing
+
+    from automod_core.automodulator import choose_device
+    from automod_core.config_file import load_config
+    from automod_core.data.opening import open_collection
+    from automod_core.plan import plan, render
+    from automod_core.run import CONFIG, read_about
+
+    if config is None:
+        config = load_config(args.resume / CONFIG)
+    data = args.data or (read_about(args.resume).data if args.resume else "")
+    device, pictures, perception = choose_device(args.device), 0, None
+    if data == DEMO_DATA and (config.perceptual_weight or config.perceived_weight):
+        perception = _untaught_perception(config)
+    elif data and data != DEMO_DATA:
+        with closing(open_collection(data, max(phase.resolution for phase in config.phases))) as collection:
+            pictures = len(collection)
+    with progress(args, "Trying", "phases") as report:
+        found = plan(config, device, pictures=pictures, perception=perception, report=report)
+    say(render(found))
     return 0
 
 
-def _face_perception(args: argparse.Namespace, pictures: "Pictures") -> "FacePerception":
+def _untaught_perception(config: "TrainConfig") -> "FacePerception":
+    """What takes as much time as the perception of a run, and has learnt nothing."""
+    import torch
+
     from automod_core.faces.factor_net import FacePerception
-    from automod_core.pictures import DEMO_SEED
+    from automod_core.pictures import DEMO_SEED, drawn_faces
+
+    class Untaught(FacePerception):
+        STEPS = 4  # the fewest that the schedule of its step size takes
+
+    size = max(phase.resolution for phase in config.phases)
+    return Untaught(torch.from_numpy(drawn_faces(8, size, DEMO_SEED)), DEMO_SEED)
+
+
+def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World", device: "torch.device") -> int:
+    folder: Path = args.out or args.resume
+    if config is not None and _is_new(folder):
+        trainer, data = _started(args, config, world, device)
+    else:
+        trainer, data = _resumed(args, folder, world, device)
+    with _stopping_signals() as caught:
+        _train(args, trainer, data, folder, lambda: bool(caught))
+    seen, total = trainer.images_seen, trainer.config.total_images
+    stopped = seen < total
+    if not args.quiet and not stopped:
+        say(f"{folder}: finished after {seen:,} images; automod export {folder} -o model.safetensors makes the model.")
+    if stopped and world.is_first:
+        say(f"{folder}: stopped and saved after {seen:,} of {total:,} images; go on with --resume {folder}")
+    return 128 + (caught or [signal.SIGTERM])[0] if stopped else 0
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether to start a run; when torchrun starts a command again after a failure, the run that is there goes on."""
+    from automod_core.checkpoints import checkpoint_paths
+
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return not (again and checkpoint_paths(folder))
+
+
+class _Data(NamedTuple):
+    pictures: "Source"
+    pairs: "Pairs | None"
+
+
+def _started(
+    args: argparse.Namespace, config: "TrainConfig", world: "World", device: "torch.device"
+) -> "tuple[Trainer, _Data]":
+    from automod_core.config_file import DEFAULT_PRESET
+    from automod_core.run import check_free, start_run
+
+    if world.is_first:
+        check_free(args.out)
+        check_folder(args.out)
+    data, pairs = _data_name(args.data), str(args.pairs.absolute()) if args.pairs else ""
+    opened = _opened(args, data, pairs, config, device)
+    start = args.preset or (args.config.name if args.config else DEFAULT_PRESET)
+    about = opened.pictures.about() | {"notes": f"Trained with the settings {start!r}, seed {config.seed}."}
+    return start_run(config, args.out, device, about=about, data=data, pairs=pairs, world=world), opened
+
+
+def _resumed(args: argparse.Namespace, folder: Path, world: "World", device: "torch.device") -> "tuple[Trainer, _Data]":
+    from automod_core.run import read_about, resume_run
+
+    trainer = resume_run(folder, device, world=world, extend=args.extend, tell=warn)
+    about = read_about(folder)
+    data, pairs = _data_name(args.data) if args.data else about.data, str(args.pairs or about.pairs)
+    if not data:
+        raise UserError(f"{folder} does not say which pictures it was trained on; name them with --data.")
+    return trainer, _opened(args, data, pairs, trainer.config, device)
+
+
+def _opened(args: argparse.Namespace, data: str, pairs: str, config: "TrainConfig", device: "torch.device") -> _Data:
+    from automod_core.invariance import open_pairs
+
+    pictures = open_pictures(args, data, config, device)
+    if config.invariance == "none" and not pairs:
+        return _Data(pictures, None)
+    with progress(args, "Preparing pictures", "pictures") as report:
+        return _Data(pictures, open_pairs(config, pictures, Path(pairs) if pairs else None, data, report))
+
+
+def _data_name(data: str) -> str:
+    """Return the word demo, or an absolute path: that still holds when the run is resumed from elsewhere."""
+    return data if data == DEMO_DATA else str(Path(data).expanduser().absolute())
+
+
+def _face_perception(args: argparse.Namespace, pictures: "Source", config: "TrainConfig") -> "FacePerception":
+    from automod_core.faces.factor_net import FacePerception
+    from automod_core.pictures import DEMO_COUNT, DEMO_SEED
 
     def report(done: int, total: int) -> None:
         if done == 1 and not args.quiet:
             say(f"Teaching a network to see the faces, {total:,} steps: a minute or two…")
 
-    return FacePerception(pictures.pixels, DEMO_SEED, report)
+    size = max(phase.resolution for phase in config.phases)
+    return FacePerception(pictures.sample(DEMO_COUNT, size).cpu(), DEMO_SEED, report)
 
 
-def _started(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
-    from automod_core.automodulator import choose_device
-    from automod_core.run import check_free, start_run
-
-    device = choose_device(args.device)
-    check_free(args.out)
-    check_folder(args.out)
-    preset = args.preset or "demo"
-    config = PRESETS[preset]()
-    if args.seed is not None:
-        config = dataclasses.replace(config, seed=args.seed)
-    data = _data_name(args.data)
-    pictures = _pictures(args, data, config)
-    about = _about(data, len(pictures), f"Trained with the preset {preset!r}, seed {config.seed}.")
-    return start_run(config, args.out, device, about=about, data=data), pictures, data
-
-
-def _resumed(args: argparse.Namespace) -> "tuple[Trainer, Pictures, str]":
-    from automod_core.automodulator import choose_device
-    from automod_core.run import read_about, resume_run
-
-    trainer = resume_run(args.resume, choose_device(args.device))
-    data = _data_name(args.data) if args.data else read_about(args.resume)[1]
-    if not data:
-        raise UserError(f"{args.resume} does not say which pictures it was trained on; name them with --data.")
-    return trainer, _pictures(args, data, trainer.config), data
-
-
-def _data_name(data: str) -> str:
-    """Return the word demo, or the folder's absolute path: that still holds when the run is resumed from elsewhere."""
-    if data == DEMO_DATA:
-        return data
-    folder = Path(data).absolute()
-    if not folder.is_dir():
-        raise UserError(f"{data} is not a folder of photos; --data takes a folder, or the word demo.")
-    return str(folder)
-
-
-def _pictures(args: argparse.Namespace, data: str, config: "TrainConfig") -> "Pictures":
-    return training_pictures(args, data, max(phase.resolution for phase in config.phases))
-
-
-def _about(data: str, count: int, notes: str) -> dict[str, Any]:
-    """What the card of the model will say."""
-    if data == DEMO_DATA:
-        known = {"trained_on": f"{count:,} drawn demo faces", "domain": "demo-faces", "licence": "Apache-2.0"}
-    else:
-        known = {"trained_on": f"{count:,} photos of the folder {Path(data).name}", "domain": "photos"}
-    return known | {"notes": notes}
-
-
-def _train(
-    args: argparse.Namespace, trainer: "Trainer", pictures: "Pictures", folder: Path, stop: Callable[[], bool]
-) -> None:
+def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Path, stop: Callable[[], bool]) -> None:
     """Train with a bar on a terminal, and a line now and then elsewhere."""
     import sys
 
-    from automod_core.run import train
+    from automod_core.data.prefetch import Prefetcher
+    from automod_core.report import TensorBoard
+    from automod_core.run import EVENTS, train
 
+    config, pictures = trainer.config, data.pictures
+    if pictures.about().get("domain") == "demo-faces" and (config.perceptual_weight or config.perceived_weight):
+        trainer.look_with(_face_perception(args, pictures, config))
     lines = not args.quiet and not sys.stderr.isatty()
-    total = trainer.config.total_images
-    with progress(args, "Training", "images", initial=trainer.images_seen) as show:
+    with (
+        progress(args, "Training", "images", initial=trainer.images_seen) as show,
+        Prefetcher(data.pairs or pictures, trainer.device) as feed,
+    ):
+        reports: list[Any] = []
+        if trainer.world.is_first:
+            reports = [TensorBoard(folder / EVENTS, trainer.images_seen), _Console(trainer, show, lines)]
+        train(
+            trainer,
+            feed,
+            folder,
+            pictures=pictures.test or pictures,
+            held_out=pictures.test,
+            stop=stop,
+            reports=reports,
+        )
 
-        def report(values: dict[str, float]) -> None:
-            show(int(values["images_seen"]), total)
-            if lines:
-                say(
-                    f"{int(values['images_seen'])} of {total} images, {int(values['resolution'])} pixels, "
-                    f"{values['images_per_s']:.1f} images/s, reconstruction {values['reconstruction']:.4f}"
-                )
 
-        train(trainer, pictures, folder, stop=stop, report=report)
+class _Console:
+    """Shows how far a run is: on a bar, in lines, or both; and what went wrong."""
+
+    def __init__(self, trainer: "Trainer", show: Report, lines: bool) -> None:
+        self._trainer, self._show, self._lines = trainer, show, lines
+
+    def scalars(self, images_seen: int, values: Any) -> None:
+        total = self._trainer.config.total_images
+        self._show(images_seen, total)
+        if self._lines:
+            say(
+                f"{images_seen} of {total} images, {int(values['resolution'])} pixels, "
+                f"{values['images_per_s']:.1f} images/s, reconstruction {values['reconstruction']:.4f}"
+            )
+
+    def picture(self, images_seen: int, name: str, pixels: Any) -> None:
+        pass
+
+    def event(self, images_seen: int, text: str) -> None:
+        warn(text)
+
+    def go_back(self, images_seen: int) -> None:
+        self._show(images_seen, self._trainer.config.total_images)
+
+    def close(self) -> None:
+        pass
 
 
 @contextmanager
