@@ -7,9 +7,10 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from automod_core.hand_gradients import VARIANCE_FLOOR, modulate
+
 LEAK = 0.2  # slope of every LeakyReLU in the published models
 _FIRST_ITERATIONS = 15  # of the power method, on a fresh weight
-_VARIANCE_FLOOR = 1e-14  # only keeps a perfectly constant map from becoming 0 / 0
 _LONG_SUM = 128 * 128  # values; with four times as many, sums one by one in float32 are off by some 1e-5
 
 
@@ -35,9 +36,9 @@ class EqualisedWeight(nn.Module):
 def adain(x: Tensor, style: Tensor) -> Tensor:
     """Normalise each feature map, then give it a new standard deviation and mean.
 
-    The batch-norm kernel does it in one pass, with every map of every picture as a channel of its own: it is several
-    times faster than the same sums written out. It divides by the biased std, which a factor puts right. For a single
-    picture the kernel sums value by value in float32, so long sums are taken beforehand, more exactly.
+    For a single picture without a gradient, the batch-norm kernel does it in one pass, with every map as a channel. It
+    divides by the biased std, which a factor puts right, and sums value by value in float32, so long sums are taken
+    beforehand, more exactly.
 
     Args:
         x: feature maps (B, C, H, W) with H * W > 1.
@@ -48,31 +49,17 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
 
     Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
     """
-    b, c, h, w = x.shape
+    b, _, h, w = x.shape
     scale, shift = style.chunk(2, dim=1)  # (B, C) each
+    if b > 1 or torch.is_grad_enabled():
+        return modulate(x, scale, shift)
     scale = scale * ((h * w - 1) / (h * w)) ** 0.5
-    learning = torch.is_grad_enabled()
-    # With channels-last maps and a gradient in another order, the backward kernel of torch's CPU mixes up the two and
-    # gives wrong gradients (seen in 2.14). More pictures than one, or maps without rows, are never channels-last here.
-    maps = x.reshape(1, b * c, h * w) if b == 1 and learning else x.reshape(1, b * c, h, w)
     mean = variance = None
-    if b == 1 and h * w > _LONG_SUM and not learning:
-        mean = maps.mean((0, 2, 3))
-        variance = (maps - mean[:, None, None]).square().mean((0, 2, 3))
-    maps = F.batch_norm(
-        maps, mean, variance, scale.flatten(), shift.flatten(), training=mean is None, eps=_VARIANCE_FLOOR
-    )
-    return maps.view(b, c, h, w).contiguous(memory_format=torch.channels_last)
-
-
-def blur(x: Tensor) -> Tensor:
-    """Smooth with [1 2 1] x [1 2 1] / 16 and zero padding 1; (B, C, H, W) -> the same shape.
-
-    Source: StyleGAN, arXiv:1812.04948, App. C.
-    """
-    row = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
-    kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
-    return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
+    if h * w > _LONG_SUM:
+        mean = x.mean((0, 2, 3))
+        variance = (x - mean[:, None, None]).square().mean((0, 2, 3))
+    y = F.batch_norm(x, mean, variance, scale[0], shift[0], training=mean is None, eps=VARIANCE_FLOOR)
+    return y.contiguous(memory_format=torch.channels_last)
 
 
 def add_noise(x: Tensor, scale: Tensor, seed: int | None) -> Tensor:

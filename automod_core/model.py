@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from automod_core.config import BASE_SIZE, ModelConfig
-from automod_core.layers import LEAK, Conv, UpConv, adain, add_noise, blur, equalise, normalise_spectrally
+from automod_core.hand_gradients import blur, halve
+from automod_core.layers import LEAK, Conv, UpConv, adain, add_noise, equalise, normalise_spectrally
 
 
 class DecoderBlock(nn.Module):
@@ -40,10 +41,10 @@ class DecoderBlock(nn.Module):
         x = self.conv0(canvas)
         if self.enlarges:
             x = blur(x)
-        x = adain(F.leaky_relu(add_noise(x, self.noise0, noise), LEAK), self.style0(style))
+        x = adain(_leaky(add_noise(x, self.noise0, noise)), self.style0(style))
         if not self.first:
             x = add_noise(self.conv1(x), self.noise1, None if noise is None else noise + 1)
-            x = adain(F.leaky_relu(x, LEAK), self.style1(style))
+            x = adain(_leaky(x), self.style1(style))
         return x
 
 
@@ -154,8 +155,8 @@ class EncoderStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps of this stage's resolution -> those of the next lower one, or the raw code."""
-        x = self.conv1(F.leaky_relu(self.conv0(x), LEAK))
-        return x if self.ends else F.avg_pool2d(F.leaky_relu(x, LEAK), 2)
+        x = self.conv1(_leaky(self.conv0(x)))
+        return x if self.ends else halve(_leaky(x))
 
 
 class Encoder(nn.Module):
@@ -197,6 +198,11 @@ class Encoder(nn.Module):
             if i == last and i > 0 and fade < 1:
                 x = torch.lerp(self.from_rgb[i - 1](F.avg_pool2d(images, 2)), x, fade)
         return F.normalize(x.float().flatten(1), dim=1)
+
+
+def _leaky(x: Tensor) -> Tensor:
+    """LeakyReLU in place of what a convolution gave, which nothing else needs."""
+    return F.leaky_relu(x, LEAK, inplace=True)
 
 
 def _call(module: nn.Module, *args: Any, recompute: bool) -> Tensor:

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from automod_core.hand_gradients import blur
 from automod_core.layers import (
     Conv,
     UpConv,
     adain,
     add_noise,
-    blur,
     equalise,
     iterate_spectral_norms,
     normalise_spectrally,
