@@ -1,10 +1,10 @@
 """Sample sheets: what the averaged networks of a run make of a few pinned pictures, at any moment of the run."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -12,9 +12,7 @@ from automod_core.config import default_scale_ranges, level_size
 from automod_core.contact_sheet import contact_sheet
 from automod_core.latent import expand, random_codes, swap_blocks
 from automod_core.schedule import Moment, moment_at
-
-if TYPE_CHECKING:
-    from automod_core.trainer import Trainer
+from automod_core.trainer import Trainer, blend
 
 PINNED = 8  # pictures in a row
 _SAMPLES_SEED = 20_200  # of the random codes: the same on every sheet of every run, so that sheets can be compared
@@ -24,6 +22,8 @@ _SAMPLE_ROWS = 2
 @dataclass(frozen=True)
 class CurrentModel:
     """The averaged networks of a run at the resolution that it has reached; see current_model.
+
+    They work in float32, as an exported model does, whatever the run trains in.
 
     Attributes:
         trainer: the run.
@@ -35,7 +35,7 @@ class CurrentModel:
         block_sizes: pixels per side of each block reached so far.
     """
 
-    trainer: "Trainer"
+    trainer: Trainer
     moment: Moment
     resolution: int
     code_size: int
@@ -47,20 +47,16 @@ class CurrentModel:
     def encode(self, images: Tensor) -> Tensor:
         """Encode pictures (B, 3, R, R) in [-1, 1] into codes (B, n), on the run's device."""
         images = images.to(self.trainer.device)
-        return self.trainer.average_encoder(
-            images, last=self.moment.phase.level, fade=self.moment.fade, dtype=self.trainer.dtype
-        )
+        return self.trainer.average_encoder(images, last=self.moment.phase.level, fade=self.moment.fade)
 
     @torch.no_grad()
     def decode(self, styles: Tensor) -> Tensor:
         """Decode styles (B, n_blocks, n) into pictures (B, 3, R, R), without noise."""
         styles = styles.to(self.trainer.device)
-        return self.trainer.average_decoder(
-            styles, last=self.moment.phase.level, fade=self.moment.fade, dtype=self.trainer.dtype
-        )
+        return self.trainer.average_decoder(styles, last=self.moment.phase.level, fade=self.moment.fade)
 
 
-def current_model(trainer: "Trainer") -> CurrentModel:
+def current_model(trainer: Trainer) -> CurrentModel:
     """Look at a run as it is, a block that fades in included. Nothing is copied: the next step changes what is seen."""
     now = moment_at(trainer.config.phases, max(trainer.images_seen - 1, 0))  # at the end of a phase, still that phase
     model, level = trainer.config.model, now.phase.level
@@ -76,7 +72,7 @@ def current_model(trainer: "Trainer") -> CurrentModel:
     )
 
 
-def sample_sheet(trainer: "Trainer", pinned: Tensor) -> NDArray[np.uint8]:
+def sample_sheet(trainer: Trainer, pinned: Tensor) -> NDArray[np.uint8]:
     """Show originals, reconstructions, mixes at each range of scales, and random samples of a run as it is.
 
     In a mix, the picture A above gives all blocks but those of one range, which its right neighbour B gives.
@@ -98,9 +94,10 @@ def sample_sheet(trainer: "Trainer", pinned: Tensor) -> NDArray[np.uint8]:
             f"pinned must be uint8 (P >= 2, 3, R, R) with R a multiple of {model.resolution}, got {pinned.dtype} "
             f"{tuple(pinned.shape)}"
         )
-    x = torch.nn.functional.adaptive_avg_pool2d(pinned.to(trainer.device).float() / 127.5 - 1, model.resolution)
+    pixels = F.adaptive_avg_pool2d(pinned.to(trainer.device).float(), model.resolution).round().to(torch.uint8)
+    x = blend(pixels, model.moment.fade)  # as the networks see pictures at this moment
     fading = f", the newest block at {model.moment.fade:.0%}" if model.moment.fade < 1 else ""
-    title = f"{model.resolution} × {model.resolution} pixels after {trainer.images_seen:,} images{fading}"
+    title = f"{model.resolution} by {model.resolution} pixels, after {trainer.images_seen:,} images{fading}"
     return contact_sheet(_rows(model, x), title)
 
 
