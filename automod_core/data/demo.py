@@ -26,6 +26,7 @@ ABOUT: dict[str, Any] = {"domain": "demo-faces", "licence": "Apache-2.0"}
 
 _STRETCH = 40  # bits: each run seed has a stretch of this many faces of the series to itself
 _STRETCHES = 22  # bits: so many stretches there are
+_CONVERTED_AT_ONCE = 1024  # faces that lie on the device as floating-point numbers at a time
 _AT_ONCE = 8  # faces drawn together on a CPU
 
 
@@ -67,14 +68,14 @@ class DemoFaces:
     def batch(self, positions: Tensor, resolution: int) -> Tensor:
         """See Source; on the device."""
         numbers = checked_positions(positions)
-        faces = self._draw(self._order.pictures(numbers) if self._order else numbers, resolution)
+        faces = self._draw(self._order.pictures(numbers) if self._order else numbers + self._first, resolution)
         if self._mirror:
             flipped = torch.from_numpy(mirrored(numbers, self._seed)).to(self.device)
             faces = torch.where(flipped[:, None, None, None], faces.flip(-1), faces)
         return faces
 
     def sample(self, count: int, resolution: int, part: slice = slice(None)) -> Tensor:
-        """See Source; the first faces, on the device."""
+        """See Source; faces 0, 1, ... of the series, whatever the seed, on the device."""
         return self._draw(np.arange(min(count, len(self)))[part], resolution)
 
     def about(self) -> dict[str, Any]:
@@ -82,9 +83,13 @@ class DemoFaces:
         return {"trained_on": "drawn demo faces, each a new one"} | ABOUT
 
     def _draw(self, numbers: NDArray[np.int64], resolution: int) -> Tensor:
-        factors = factors_at(numbers.astype(np.uint64) + np.uint64(self._first), self._series)
+        faces = torch.empty(len(numbers), 3, resolution, resolution, dtype=torch.uint8, device=self.device)
         with one_thread() if self.device.type == "cpu" else nullcontext():
-            return to_bytes(draw_faces(factors, resolution, self.device))
+            for start in range(0, len(numbers), _CONVERTED_AT_ONCE):
+                some = slice(start, start + _CONVERTED_AT_ONCE)
+                factors = factors_at(numbers[some].astype(np.uint64), self._series)
+                faces[some] = to_bytes(draw_faces(factors, resolution, self.device))
+        return faces
 
 
 class DemoCollection:

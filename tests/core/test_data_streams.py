@@ -195,6 +195,7 @@ def test_faces_are_drawn_by_their_number_and_never_end() -> None:
         alone = draw_faces(sample_factors(1, DEMO_SEED, start=number), 16)[0]
         assert (face.float() / 127.5 - 1 - alone).abs().max() <= 0.5 / 127.5 + 1e-6
     np.testing.assert_array_equal(source.sample(4, 16), drawn_faces(4, 16, DEMO_SEED))
+    np.testing.assert_array_equal(DemoFaces("cpu", seed=9, mirror=True).sample(4, 16), drawn_faces(4, 16, DEMO_SEED))
     assert len(source) > 10**18
 
 
