@@ -8,7 +8,6 @@ run, and `SETTLE_LOOKS` times of a later phase.
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,13 +18,16 @@ PATIENCE_LOOKS = 5
 START_LOOKS = 20
 SETTLE_LOOKS = 3
 
-_MEMORY_LOOKS = 30  # how far back the best reconstruction error is looked for
-_RISE, _RISE_IN_FADE = 1.5, 2.5  # factor of the best reconstruction error, and the error that is always forgiven:
-_FORGIVEN_RISE = 0.03
+_RISE, _RISE_IN_FADE = (
+    1.5,
+    2.5,
+)  # of the reconstruction error over its best since the phase or the end of its fade began
+_FORGIVEN_RISE = 0.03  # in pixel values of [-1, 1]
 _WORTHLESS = 1.0  # mean absolute error in [-1, 1]; plain grey is never worse
 _LEAST_CODE_SPREAD = 0.3  # of codes, where 1 is even on the sphere
-_LEAST_SAMPLE_SPREAD, _SAMPLE_SPREAD_LEFT = 0.01, 0.2  # of samples: in pixel values of [-1, 1], and of its best
-_LARGEST_GAP, _MARGINS = 1.5, 3.0  # of the two KL terms: nats per dimension, and in margins, whichever is more
+_LEAST_SAMPLE_SPREAD, _SAMPLE_SPREAD_LEFT = 0.01, 0.2  # of samples: in pixel values of [-1, 1], and of its best so far
+_NATURAL_SPREAD = 0.4  # of pictures that differ much; networks that have just been made may spread far more
+_LARGEST_GAP, _MARGINS = 1.5, 3.0  # of the two KL terms, in nats per dimension and in margins: whichever is more
 
 NOT_FINITE, CODES_ALIKE, SAMPLES_ALIKE, RECONSTRUCTION, KL = KINDS = (
     "not finite",
@@ -67,9 +69,9 @@ class Watchdog:
     def __init__(self, config: TrainConfig, history: Iterable[Mapping[str, float]] = ()) -> None:
         self._config = config
         self._stretch = (0, False)  # the phase, and whether its fade is over
-        self._errors: deque[float] = deque(maxlen=_MEMORY_LOOKS)  # of reconstruction, in this stretch
+        self._best_error = math.inf  # of reconstruction, in this stretch
         self._best_sample_spread = 0.0
-        self._seen = 0  # at the last look
+        self._seen = self._judged = 0  # images at the last look, and at the last that was judged
         self._fine: dict[str, int] = {}  # kind -> images seen when it was fine last, of what is not fine now
         for values in history:
             self.look(int(values["images_seen"]), values)
@@ -92,18 +94,20 @@ class Watchdog:
             return Trouble(NOT_FINITE, message, images_seen, before)
         if images_seen - before < self._config.log_images / 2:
             return None  # a look between two others, such as before a checkpoint: too few batches to judge by
+        before, self._judged = self._judged, images_seen
         now = moment_at(self._config.phases, max(images_seen - 1, 0))
         stretch = (now.index, now.fade >= 1)
         if stretch != self._stretch:
             self._stretch = stretch
-            self._errors.clear()
+            self._best_error = math.inf
             self._fine.pop(RECONSTRUCTION, None)
         return self._lasting(self._signs(values, now), before, now)
 
     def _lasting(self, signs: dict[str, str], before: int, now: Moment) -> Trouble | None:
         """Keep the time of each sign of trouble; return the first that has lasted too long."""
         self._fine = {kind: self._fine.get(kind, before) for kind in signs}
-        settled = self._seen - now.images_into + (SETTLE_LOOKS if now.index else START_LOOKS) * self._config.log_images
+        began = self._seen - 1 - now.images_into
+        settled = began + (SETTLE_LOOKS if now.index else START_LOOKS) * self._config.log_images
         for kind, sign in signs.items():
             since = self._fine[kind]
             if self._seen - max(since, settled) >= PATIENCE_LOOKS * self._config.log_images:
@@ -131,7 +135,7 @@ class Watchdog:
             return ""
         spread = values["sample_spread"]
         least = max(_LEAST_SAMPLE_SPREAD, _SAMPLE_SPREAD_LEFT * self._best_sample_spread)
-        self._best_sample_spread = max(self._best_sample_spread, spread)
+        self._best_sample_spread = max(self._best_sample_spread, min(spread, _NATURAL_SPREAD))
         if spread >= least:
             return ""
         return f"All samples look nearly alike: their pixels spread by {spread:.2g}, below {least:.2g}"
@@ -139,18 +143,20 @@ class Watchdog:
     def _reconstruction(self, values: Mapping[str, float], now: Moment) -> str:
         if "reconstruction" not in values:
             return ""
-        error, best = values["reconstruction"], min(self._errors, default=math.inf)
-        self._errors.append(error)
+        error, best = values["reconstruction"], self._best_error
+        self._best_error = min(best, error)
         limit = max((_RISE if now.fade >= 1 else _RISE_IN_FADE) * best, best + _FORGIVEN_RISE)
         if error <= min(limit, _WORTHLESS):
             return ""
         return f"The reconstruction error is {error:.3g}, above {min(limit, _WORTHLESS):.3g}"
 
     def _kl(self, values: Mapping[str, float], now: Moment) -> str:
-        if "kl_real" not in values or "kl_fake" not in values:
+        """Without a margin nothing says how far the sides may part: at 4 pixels, 3 nats do no harm."""
+        margin = margin_in_nats(self._config, now.phase)
+        if "kl_real" not in values or "kl_fake" not in values or not margin or now.fade < 1:
             return ""
         gap = values["kl_fake"] - values["kl_real"]
-        limit = max(_LARGEST_GAP, _MARGINS * margin_in_nats(self._config, now.phase))
+        limit = max(_LARGEST_GAP, _MARGINS * margin)
         if abs(gap) <= limit:
             return ""
         more, less = ("samples", "pictures") if gap > 0 else ("pictures", "samples")
@@ -209,7 +215,7 @@ def relief(config: TrainConfig, trouble: Trouble, attempt: int) -> tuple[TrainCo
     if config.kl_weight and (not early or attempt % 2 == 0):
         tighter = now.phase.margin / 2 or _COMMON_MARGIN * config.kl_weight
         phases[index:] = [replace(p, margin=min(p.margin or tighter, tighter)) for p in phases[index:]]
-        changes.append(f"the margin is {tighter:.3g} instead of {now.phase.margin or math.inf:.3g}")
+        changes.append(f"the margin is {tighter:.3g} instead of {now.phase.margin or 'none'}")
     if trouble.kind == NOT_FINITE:
         phases[index:] = [replace(p, lr=p.lr / 2) for p in phases[index:]]
         changes.append(f"the step size is {phases[index].lr:.3g} instead of {now.phase.lr:.3g}")
@@ -228,7 +234,7 @@ def advice(troubles: Sequence[Trouble]) -> str:
 
 
 _HINTS = {
-    NOT_FINITE: 'Set precision to "float32" if it is not, and try a smaller step size (lr) in the phases.',
+    NOT_FINITE: 'Set precision to "float32", try a smaller step size (lr), and see whether the pictures really differ.',
     CODES_ALIKE: "See whether the pictures really differ, and try a larger kl_weight or a smaller margin.",
     SAMPLES_ALIKE: "See whether the pictures really differ, and try a smaller margin or a smaller step size (lr).",
     RECONSTRUCTION: "Try a smaller step size (lr), a larger reconstruction_weight, or a smaller margin.",
