@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +13,43 @@ import torch.multiprocessing
 from torch import Tensor, nn
 
 from automod_core import losses
+from automod_core.config import ModelConfig
 from automod_core.distributed import World, join, leave
 from automod_core.errors import UserError
+from automod_core.schedule import Phase
+from automod_core.train_config import TrainConfig
+from automod_core.trainer import Trainer
 
 RANKS = 2
+CONFIG = TrainConfig(
+    model=ModelConfig(code_size=8, decoder_channels=(6, 6), encoder_channels=(6, 6), style_gain=2.0),
+    phases=(
+        Phase(resolution=4, images=24, fade_images=0, batch=12, lr=1e-3, pool=24),
+        Phase(resolution=8, images=72, fade_images=24, batch=12, lr=1e-3, margin=0.05, pool=24),
+    ),
+    precision="float32",
+    average_half_life=30,
+    encoder_mixtures=0.25,  # 3 and 5 mixtures in a batch: the processes get unequal shares
+    decoder_mixtures=0.4,
+)
+CONFIGS = {
+    "the paper's": replace(CONFIG, reconstruction_distance="robust", stable_factor=1.5),
+    "in pieces, with one mixture": replace(
+        CONFIG, decoder_mixtures=0.1, phases=tuple(replace(phase, micro_batch=4) for phase in CONFIG.phases)
+    ),
+    "the demo's": replace(
+        CONFIG,
+        spectral_norm=False,
+        uniformity_weight=0.2,
+        edge_weight=1.0,
+        photo_mixtures=True,
+        decoder_learns_reconstruction=True,
+        average_encoder=True,
+        adversarial_every=2,
+        beta1=0.5,
+    ),
+    "of pairs": replace(CONFIG, invariance="flip", invariance_first_block=1, reconstruction_distance="l2"),
+}
 
 
 def test_one_process_needs_nobody() -> None:
@@ -63,12 +97,34 @@ def test_which_card_a_process_gets(device: str, cards: int, expected: str, monke
     assert own == (device != "cuda:0" and cards == 2)
 
 
-def test_what_two_processes_do_together(tmp_path: Path) -> None:
-    """All in one pair: starting processes is what takes the time."""
-    results = run_pair(_together, tmp_path)
-    for r, result in enumerate(results):
-        for name, (got, expected) in result.items():
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that two processes did together; starting them is what takes the time."""
+    folder = tmp_path_factory.mktemp("pair")
+    run_pair(_together, folder)
+    return folder
+
+
+def test_what_processes_do_together(pair: Path) -> None:
+    for r in range(RANKS):
+        for name, (got, expected) in torch.load(pair / f"result{r}.pt").items():
             torch.testing.assert_close(got, expected, msg=lambda text, r=r, name=name: f"rank {r}, {name}: {text}")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_two_processes_train_as_one_with_the_whole_batch(pair: Path, name: str) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    weights, terms = _trained(CONFIGS[name], World())
+    torch.set_num_threads(threads)
+    for r in range(RANKS):
+        same_weights, same_terms = torch.load(pair / f"{name}{r}.pt")
+        assert same_weights.keys() == weights.keys()
+        assert same_terms.keys() == terms.keys()
+        for what, value in weights.items():
+            torch.testing.assert_close(same_weights[what], value, atol=1e-5, rtol=0, msg=lambda t, w=what: f"{w}: {t}")
+        for what, value in terms.items():
+            torch.testing.assert_close(same_terms[what], value, atol=1e-5, rtol=1e-4, msg=lambda t, w=what: f"{w}: {t}")
 
 
 def _together(world: World, folder: Path) -> dict[str, tuple[Tensor, Tensor]]:
@@ -87,7 +143,42 @@ def _together(world: World, folder: Path) -> dict[str, tuple[Tensor, Tensor]]:
     (folder / f"arrived{world.rank}").touch()
     world.barrier()
     checks["barrier"] = torch.tensor(len(list(folder.glob("arrived*")))), torch.tensor(RANKS)
+    for name, config in CONFIGS.items():
+        weights, terms = _trained(config, world)
+        torch.save((weights, terms), folder / f"{name}{world.rank}.pt")
     return checks | _lost(world)
+
+
+def _trained(config: TrainConfig, world: World) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights of networks, averages and robust loss after all steps of a run, and the mean terms of the last step."""
+    trainer, source = Trainer(config, torch.device("cpu"), world), Noise(paired=config.invariance != "none")
+    # Where a map of the first block has one sign, AdaIN takes away what its bias does; all that is left of the gradient
+    # is rounding, and Adam makes whole steps of it. So give every map both signs: what is above against what is below.
+    with torch.no_grad():
+        first = trainer.decoder.blocks[0].conv0.parametrizations.weight.original
+        first.sub_(0.9 * first.flip(2))
+    while trainer.images_seen < config.total_images:
+        terms = trainer.step(source)
+    modules = {"encoder": trainer.encoder, "decoder": trainer.decoder, "average": trainer.average_decoder}
+    if trainer.robust is not None:
+        modules["robust"] = trainer.robust
+    weights = {f"{name} {key}": value for name, m in modules.items() for key, value in m.state_dict().items()}
+    if trainer.pool is not None:
+        weights["pool"] = world.gather_rows(trainer.pool.images)
+    spread = ("code_spread", "sample_spread")  # of each process, for the eye only
+    return weights, world.mean({name: term for name, term in terms.items() if name not in spread})
+
+
+class Noise:
+    """Pictures of random pixels by their number."""
+
+    def __init__(self, *, paired: bool) -> None:
+        self.paired = paired
+
+    def batch(self, positions: Tensor, resolution: int) -> Tensor | tuple[Tensor, Tensor]:
+        pixels = torch.randint(0, 256, (64, 3, 8, 8), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+        pixels = pixels[positions % 64, :, :resolution, :resolution]
+        return (pixels, pixels.flip(-1)) if self.paired else pixels
 
 
 def _gathering(world: World) -> dict[str, tuple[Tensor, Tensor]]:
@@ -146,13 +237,12 @@ def _lost(world: World) -> dict[str, tuple[Tensor, Tensor]]:
     return {}
 
 
-def run_pair(work: Callable[[World, Path], object], folder: Path) -> list:
-    """Run `work` in RANKS processes and return what each gave."""
+def run_pair(work: Callable[[World, Path], object], folder: Path) -> None:
+    """Run `work` in RANKS processes; what each gives is left in the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     torch.multiprocessing.spawn(_rank, (work, folder, port), nprocs=RANKS)
-    return [torch.load(folder / f"result{r}.pt") for r in range(RANKS)]
 
 
 def _rank(rank: int, work: Callable[[World, Path], object], folder: Path, port: int) -> None:
