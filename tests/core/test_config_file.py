@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from automod_core.commands.settings import add_config_options, config_from_args, settings_given
 from automod_core.config import ModelConfig
 from automod_core.config_file import build_config, load_config, read_config, write_config
+from automod_core.config_page import configuration_page
 from automod_core.errors import UserError
 from automod_core.presets import PRESETS
 from automod_core.schedule import Phase
@@ -87,7 +88,7 @@ PLAIN = {"invariance": "none"}  # what pairs need is checked elsewhere
 
 
 @given(config=configs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_configuration_survives_a_file(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "round.toml"
     path.write_text(write_config(config))
@@ -318,3 +319,8 @@ def test_wrong_flags_are_told_together() -> None:
     with pytest.raises(UserError) as caught:
         config_from_args(parsed("--kl-weight", "-1", "--precision", "half", "--set", "beta3=0"))
     assert len(str(caught.value).splitlines()) == 4
+
+
+def test_the_page_of_the_settings_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "configuration.md"
+    assert page.read_text(encoding="utf-8") == configuration_page(), "python -m automod_core.config_page writes it anew"

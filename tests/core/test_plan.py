@@ -1,0 +1,182 @@
+"""What a run will take: measured in a dry run, or estimated, and told in a table."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from automod_core.config import ARCHITECTURES, ModelConfig
+from automod_core.model import Decoder, Encoder
+from automod_core.plan import PhasePlan, Plan, UntrainedPerception, _Line, multiply_adds, plan, render
+from automod_core.schedule import Phase
+from automod_core.train_config import TrainConfig
+from automod_core.trainer import Trainer
+
+CPU = torch.device("cpu")
+MODEL = ModelConfig(code_size=6, decoder_channels=(5, 4, 3), encoder_channels=(3, 5, 4), extra_blocks=(1,))
+CONFIG = TrainConfig(
+    model=MODEL,
+    phases=(
+        Phase(resolution=4, images=100, fade_images=0, batch=8, lr=1e-3),
+        Phase(resolution=8, images=200, fade_images=200, batch=8, lr=1e-3, margin=0.05, pool=16),
+        Phase(resolution=16, images=302, fade_images=50, batch=4, lr=1e-3, margin=0.05),
+    ),
+    precision="float32",
+)
+
+
+class Counter(TorchDispatchMode):
+    """Counts the multiplications of the convolutions and matrix products that are executed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.convolution.default:
+            x, weight, transposed = args[0], args[1], args[6]
+            self.count += (x if transposed else out).numel() * weight[0].numel()
+        elif func is torch.ops.aten.addmm.default:
+            self.count += args[1].numel() * args[2].shape[1]
+        return out
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("extra", [(), (1,), (0, 2)])
+@torch.no_grad()
+def test_multiplications_agree_with_a_counter_of_operations(level: int, extra: tuple[int, ...]) -> None:
+    model = replace(MODEL, extra_blocks=extra)
+    encoder, decoder = Encoder(model), Decoder(model)
+    with Counter() as encoding:
+        encoder(torch.zeros(1, 3, 4 << level, 4 << level), last=level)
+    with Counter() as decoding:
+        decoder(torch.randn(1, model.n_blocks, 6), last=level)
+    assert multiply_adds(model, level) == (encoding.count, decoding.count)
+
+
+def test_multiplications_of_the_published_encoder() -> None:
+    encode = [multiply_adds(ARCHITECTURES["default"], level)[0] / 1e9 for level in (4, 5, 6, 7)]
+    assert encode == pytest.approx([21, 35.5, 50, 64.5], rel=0.02)
+
+
+def test_a_dry_run_measures_every_phase_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done: list[tuple[int, int]] = []
+    found = plan(CONFIG, CPU, pictures=1000, report=lambda *count: done.append(count))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    assert os.listdir(tmp_path) == []
+    assert [part.phase for part in found.phases] == list(CONFIG.phases)
+    assert [part.steps for part in found.phases] == [13, 25, 76]
+    assert all(part.measured and part.fits and part.seconds > 0 for part in found.phases)
+    assert found.seconds == sum(part.seconds for part in found.phases)
+    if Path("/proc/self/status").exists():
+        assert found.memory is not None
+        assert 5e7 < found.memory < 1e11
+    weights = sum(p.numel() for network in (Encoder(MODEL), Decoder(MODEL)) for p in network.parameters())
+    assert found.disk["4 checkpoints"] == 4 * 4 * 5 * weights
+    assert found.disk["pictures, prepared once"] == 1000 * 3 * (16 + 64 + 256)
+    assert "~" not in render(found)
+
+
+def test_steps_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[int, int, bool]] = []
+
+    class Source:
+        def batch(self, positions: torch.Tensor, resolution: int) -> tuple[torch.Tensor, torch.Tensor]:
+            pixels = torch.zeros(len(positions), 3, resolution, resolution, dtype=torch.uint8)
+            return pixels, pixels
+
+    step = Trainer.step
+
+    def watched(self: Trainer, source: Source) -> dict[str, torch.Tensor]:
+        terms = step(self, source)
+        taken.append((self.images_seen, self.config.phases[0].batch, "kl_fake" in terms))
+        return terms
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    phases = (replace(CONFIG.phases[1], fade_images=20, micro_batch=4),)
+    config = replace(CONFIG, phases=phases, adversarial_every=3, invariance="flip", compile=True)
+    found = plan(config, CPU, Source())
+    full = [(20 + 8, 8, True)] * 2 + [(20 + 8, 8, False)]
+    assert taken[-3:] == full
+    assert taken[:3] == [(20 + 4, 4, True)] * 2 + [(20 + 4, 4, False)]
+    assert found.compiles
+    assert found.phases[0].measured
+
+
+def test_without_time_costs_are_estimated() -> None:
+    phases = tuple(replace(phase, batch=64) for phase in CONFIG.phases)
+    found = plan(replace(CONFIG, phases=phases), CPU, limit_s=0)
+    assert [part.measured for part in found.phases] == [False] * 3
+    assert found.phases[0].seconds > 0
+    per_image = [part.seconds / part.phase.images for part in found.phases]
+    assert per_image == sorted(per_image)  # larger pictures take longer
+    assert "~ is estimated" in render(found)
+
+
+def test_a_full_graphics_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Trainer.step
+
+    def full(self: Trainer, source: object) -> dict[str, torch.Tensor]:
+        if self.images_seen >= 100:
+            raise torch.OutOfMemoryError("full")
+        return step(self, source)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "step", full)
+    found = plan(CONFIG, CPU)
+    assert [part.fits for part in found.phases] == [True, False, False]
+    assert "Not enough memory for phase 1, 2: give micro_batch" in render(found)
+
+
+def test_what_an_untrained_network_sees_costs_time_too() -> None:
+    perception = UntrainedPerception(CPU)
+    assert perception.look(torch.zeros(2, 3, 16, 16)) is None
+    seen = perception.look(torch.zeros(2, 3, 32, 32))
+    assert seen is not None
+    assert seen[-1].shape == (2, perception.size)
+    assert perception.distance(torch.zeros(2, 3, 32, 32), seen) == 0
+    assert perception.distance(torch.ones(2, 3, 32, 32), seen) > 0
+    config = replace(CONFIG, phases=CONFIG.phases[:1], perceptual_weight=1.0, perceived_weight=1.0)
+    assert plan(config, CPU, perception=perception).phases[0].measured
+
+
+@pytest.mark.parametrize(
+    ("points", "known", "line"),
+    [
+        ([(4.0, 11.0), (8.0, 12.0), (16.0, 14.0)], _Line(0, 0), _Line(10, 0.25)),
+        ([(4.0, 2.0), (8.0, 8.0)], _Line(0, 0), _Line(0, 1.5)),  # nothing is cheaper than free
+        ([(4.0, 10.0)], _Line(2, 5), _Line(2, 2)),
+        ([(4.0, 10.0)], _Line(9, 5), _Line(5, 1.25)),  # half at most is fixed
+        ([(4.0, 10.0), (8.0, 9.0)], _Line(1, 5), _Line(1, 1)),  # a disturbed measurement
+    ],
+)
+def test_lines_through_what_was_measured(points: list[tuple[float, float]], known: _Line, line: _Line) -> None:
+    assert known.through(points) == line
+
+
+def test_the_table() -> None:
+    first, second, third = CONFIG.phases
+    parts = (
+        PhasePlan(first, 12.0, 300_000_000, measured=True, fits=True),
+        PhasePlan(replace(second, images=2_400_000), 3 * 86_400.0, 2_500_000_000, measured=False, fits=True),
+        PhasePlan(third, 4000.0, None, measured=True, fits=False),
+    )
+    text = render(Plan("cpu", parts, {"4 checkpoints": 4_000_000, "log": 20}, compiles=True))
+    assert text.splitlines() == [
+        "phase  pixels     images  fading  batch    steps       time    memory",
+        "    0       4        100       0      8       13       12 s  300.0 MB",
+        "    1       8  2,400,000     200      8  300,000  ~3.0 days   ~2.5 GB",
+        "    2      16        302      50      4       76     67 min   unknown",
+        "  all          2,400,402                 300,089  ~3.0 days   ~2.5 GB",
+        "",
+        "Disk, at most: 4.0 MB (4 checkpoints 4.0 MB, log 0.1 MB).",
+        "Time and memory are those of a few steps on cpu, without reading pictures and saving.",
+        "~ is estimated, from a smaller batch or from the multiplications of the networks.",
+        "The steps were not compiled: with compile = true they should be faster.",
+        "Not enough memory for phase 2: give micro_batch, as in --set phases.all.micro_batch=4, "
+        "or --activation-checkpointing.",
+    ]
