@@ -256,11 +256,12 @@ def train(
         trainer: the run in memory, changed in place.
         source: training pictures, or pairs of them if the run has a known invariance.
         folder: the run's folder; log.jsonl in it goes on.
-        pictures: what the sample sheets show if there is nothing held out; None means `source`.
+        pictures: what the sample sheets show if too little is held out; None means `source`.
         held_out: pictures that the run never trains on; with them the best checkpoint is the one that recovers them
             best, else the one with the lowest training error.
         stop: asked after every step.
-        reports: told every `log_images` images and before each checkpoint what Meter.read returns; closed at the end.
+        reports: told every `log_images` images and before each checkpoint what Meter.read returns, and of pictures and
+            events.
 
     Raises:
         UserError: the disk is full, the pictures can no longer be read, or training went wrong more than
@@ -269,26 +270,24 @@ def train(
     first = trainer.world.is_first
     report = Several(JsonLines(folder / LOG, trainer.images_seen), *reports) if first else Several()
     meter, guard = Meter(trainer, source), _Guard(trainer, folder, report)
-    try:
+    shown = held_out if held_out is not None and len(held_out) >= PINNED else pictures or source
+    stopping = _agreed(stop, trainer)
+    while trainer.images_seen < trainer.config.total_images and not stopping:
+        before = trainer.images_seen
+        meter.add(trainer.step(meter.source))
         stopping = _agreed(stop, trainer)
-        while trainer.images_seen < trainer.config.total_images and not stopping:
-            before = trainer.images_seen
-            meter.add(trainer.step(meter.source))
-            stopping = _agreed(stop, trainer)
-            due = _due(trainer, before, stopping)
-            if due.log:
-                values = meter.read()
-                report.scalars(trainer.images_seen, values)
-                if guard.went_back(values):
-                    meter.restart()
-                    continue
-            with meter.paused():
-                if due.sheet and first:
-                    _write_sheet(trainer, folder, report, held_out or pictures or source)
-                if due.save:
-                    save(trainer, folder, _score(trainer, meter, held_out))
-    finally:
-        report.close()
+        due = _due(trainer, before, stopping)
+        if due.log:
+            values = meter.read()
+            report.scalars(trainer.images_seen, values)
+            if guard.went_back(values):
+                meter.restart()
+                continue
+        with meter.paused():
+            if due.sheet and first:
+                _write_sheet(trainer, folder, report, shown)
+            if due.save:
+                save(trainer, folder, _score(trainer, meter, held_out))
 
 
 def _agreed(stop: Callable[[], bool], trainer: Trainer) -> bool:
@@ -387,7 +386,7 @@ class _Guard:
         target = checkpoint_before([int(path.name) for path in checkpoint_paths(folder)], trouble, attempt)
         back_at = go_back(folder, trouble.since if target is None else target).images_seen
         if attempt > config.max_rollbacks:
-            self._report.event(trouble.images_seen, trouble.message)
+            self._report.event(trouble.images_seen, f"Stopped after {attempt - 1} steps back: {trouble.kind}.")
             raise UserError(advice(self._troubles))
         gentler, change = relief(config, trouble, attempt)
         _write_text(folder / CONFIG, write_config(gentler))

@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -109,8 +109,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     """Print what a run would take; write nothing."""
-    from contextlib import closing
-
     from automod_core.automodulator import choose_device
     from automod_core.config_file import load_config
     from automod_core.data.opening import open_collection
@@ -245,10 +243,12 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
     with (
         progress(args, "Training", "images", initial=trainer.images_seen) as show,
         Prefetcher(data.pairs or pictures, trainer.device) as feed,
+        ExitStack() as open_reports,
     ):
         reports: list[Any] = []
         if trainer.world.is_first:
-            reports = [TensorBoard(folder / EVENTS, trainer.images_seen), _Console(trainer, show, lines)]
+            events = open_reports.enter_context(closing(TensorBoard(folder / EVENTS, trainer.images_seen)))
+            reports = [events, _Console(trainer, show, lines)]
         train(
             trainer,
             feed,

@@ -14,18 +14,16 @@ import pytest
 import torch
 from PIL import Image
 
-from automod_core import cli, evaluate, latent, presets, run
+from automod_core import cli, evaluate, latent
 from automod_core.automodulator import load_model
 from automod_core.commands import common
 from automod_core.commands import evaluate as evaluate_command
 from automod_core.commands.mix import parse_shares
-from automod_core.config import ModelConfig
 from automod_core.images import to_tensor, to_uint8
 from automod_core.model_file import read_card, read_model, save_model
 from automod_core.photos import load_photo, square_crop
 from automod_core.recipe import read_recipe
-from automod_core.schedule import Phase
-from automod_core.train_config import TrainConfig
+from tests.core.command_line import call, refused, wrong_usage
 
 HEAVY = ("torch", "numpy", "PIL", "tqdm", "platformdirs", "safetensors")
 COMMANDS = ("info", "encode", "mix", "sample", "demo-faces", "import-model", "train", "export", "evaluate")
@@ -39,28 +37,6 @@ def photos(tmp_path) -> list[Path]:
     for path, size in zip(paths, ((40, 30), (30, 40), (20, 20)), strict=True):
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
     return paths
-
-
-def call(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
-def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    """The one sentence with which a command line is refused as bad input."""
-    assert call(*words) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("automod: ")
-    assert captured.err.endswith(".\n")
-    assert captured.err.count("\n") == 1
-    return captured.err
-
-
-def wrong_usage(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    with pytest.raises(SystemExit) as caught:
-        call(*words)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 def codes_of(model_path: Path, photos: list[Path]) -> torch.Tensor:
@@ -357,127 +333,6 @@ def test_import_model_refuses_what_is_no_checkpoint(capsys, tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pth"]
 
 
-# ---- train, export ----
-
-
-def tiny_preset() -> TrainConfig:
-    return TrainConfig(
-        model=ModelConfig(code_size=8, decoder_channels=(8, 8), encoder_channels=(8, 8)),
-        phases=(
-            Phase(resolution=4, images=8, fade_images=0, batch=4, lr=1e-3),
-            Phase(resolution=8, images=40, fade_images=8, batch=4, lr=1e-3),
-        ),
-    )
-
-
-@pytest.fixture
-def short_training(monkeypatch) -> None:
-    monkeypatch.setitem(presets.PRESETS, "demo", tiny_preset)
-    monkeypatch.setattr(run, "_LOG_EVERY_STEPS", 5)
-
-
-def test_train_to_the_end_and_export(capsys, tmp_path, photos, short_training) -> None:
-    folder, model = tmp_path / "runs" / "mine", tmp_path / "mine.safetensors"
-    assert call("train", "--data", tmp_path, "--out", folder, "--seed", 3) == 0
-    text = capsys.readouterr().out
-    assert "20 of 48 images, 8 pixels" in text
-    assert "finished after 48 images" in text
-    assert call("export", folder, "-o", model) == 0
-    assert "mine, 8 x 8 pixels, 48 images seen" in capsys.readouterr().out
-    card = read_card(model)
-    assert (card.name, card.domain) == ("mine", "photos")
-    assert card.trained_on == f"3 photos of the folder {tmp_path.name}"
-    assert "seed 3" in card.notes
-    assert card.prior_sha256
-    assert card.preview
-    assert call("export", folder, "-o", model, "--name", "Mine", "-q") == 0
-    assert read_card(model).name == "Mine"
-    assert capsys.readouterr().out == ""
-    assert call("sample", "-n", 1, "-o", tmp_path / "s", "--model", model) == 0
-
-
-def test_export_without_the_pictures_says_so(capsys, tmp_path, photos, short_training) -> None:
-    folder, model = tmp_path / "run", tmp_path / "m.safetensors"
-    photo_folder = tmp_path / "photos"
-    photo_folder.mkdir()
-    for photo in photos:
-        photo.rename(photo_folder / photo.name)
-    assert call("train", "--data", photo_folder, "--out", folder, "-q") == 0
-    photo_folder.rename(tmp_path / "moved")
-    capsys.readouterr()
-    for change, words in ((None, f"no longer in {photo_folder}"), ("", "does not say which pictures")):
-        if change is not None:
-            values = json.loads((folder / "config.json").read_text())
-            (folder / "config.json").write_text(json.dumps(values | {"data": change}))
-        assert call("export", folder, "-o", model) == 0
-        captured = capsys.readouterr()
-        assert captured.err.startswith("automod: ")
-        assert words in captured.err
-        assert "no preview" in captured.err
-        assert captured.err.count("\n") == 1
-        assert "48 images seen" in captured.out
-        assert (read_card(model).preview, read_card(model).prior_sha256) == ("", "")
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_and_saves_and_the_run_goes_on(
-    capsys, tmp_path, photos, short_training, monkeypatch, number, code
-) -> None:
-    folder = tmp_path / "run"
-    step = run.Trainer.step
-
-    def interrupted(self, source):
-        if self.images_seen == 16:
-            signal.raise_signal(number)
-        return step(self, source)
-
-    monkeypatch.chdir(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(run.Trainer, "step", interrupted)
-        assert call("train", "--data", ".", "--out", "run") == code
-    assert "stopped and saved after 20 of 48 images" in capsys.readouterr().out
-    assert torch.load(folder / "checkpoint.pt", weights_only=True)["images_seen"] == 20
-    monkeypatch.chdir("/")  # the photos are found from anywhere
-    assert call("train", "--resume", folder) == 0
-    assert "finished after 48 images" in capsys.readouterr().out
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def test_demo_data(tmp_path, monkeypatch, short_training) -> None:
-    from automod_core import pictures
-
-    monkeypatch.setattr(pictures.demo_pictures, "__kwdefaults__", {"count": 20, "seed": 0})
-    assert call("train", "--data", "demo", "--preset", "demo", "--out", tmp_path / "run", "-q") == 0
-    about, data = run.read_about(tmp_path / "run")
-    assert data == "demo"
-    assert (about["domain"], about["trained_on"]) == ("demo-faces", "20 drawn demo faces")
-    monkeypatch.setattr(run, "PRIOR_PICTURES", 10)
-    assert call("export", tmp_path / "run", "-o", tmp_path / "m.safetensors", "-q") == 0
-    assert load_model(tmp_path / "m.safetensors", "cpu").has_prior
-
-
-def test_train_refuses_what_does_not_fit(capsys, tmp_path, photos, short_training) -> None:
-    folder = tmp_path / "run"
-    assert "needs --data" in wrong_usage(capsys, "train", "--out", folder)
-    assert "--resume" in wrong_usage(capsys, "train", "--data", "demo")
-    assert "new run" in wrong_usage(capsys, "train", "--resume", folder, "--preset", "demo")
-    assert "not allowed" in wrong_usage(capsys, "train", "--resume", folder, "--out", folder, "--data", "demo")
-    assert "holds no run" in refused(capsys, "train", "--resume", folder)
-    assert "not a folder" in refused(capsys, "train", "--data", tmp_path / "none", "--out", folder)
-    (tmp_path / "empty").mkdir()
-    assert "at least two" in refused(capsys, "train", "--data", tmp_path / "empty", "--out", folder)
-    assert not folder.exists()
-    run.start_run(tiny_preset(), folder, torch.device("cpu"), about={})
-    assert "holds a run already" in refused(capsys, "train", "--data", tmp_path, "--out", folder)
-    assert "name them with --data" in refused(capsys, "train", "--resume", folder)
-    (folder / "config.json").write_text('{"about": {"colour": 1}}')
-    assert "colour" in refused(capsys, "export", folder, "-o", tmp_path / "m.safetensors")
-    (folder / "checkpoint.pt").write_bytes(b"PK")
-    assert "checkpoint.pt is damaged" in refused(capsys, "export", folder, "-o", tmp_path / "m.safetensors")
-    assert "holds no run" in refused(capsys, "export", tmp_path, "-o", tmp_path / "m.safetensors")
-
-
 # ---- evaluate ----
 
 
@@ -593,24 +448,3 @@ def test_a_bar_on_a_terminal_only(capsys, monkeypatch) -> None:
 def test_names_that_the_terminal_cannot_show(capsys, monkeypatch) -> None:
     common.say("photo \udcff.png")
     assert capsys.readouterr().out == "photo \\udcff.png\n"
-
-
-def test_demo_training_looks_at_faces_and_goes_on(capsys, tmp_path, monkeypatch, short_training) -> None:
-    from automod_core import pictures
-    from automod_core.faces.factor_net import FacePerception
-
-    def seeing_preset() -> TrainConfig:
-        model = ModelConfig(code_size=8, decoder_channels=(8, 8, 8, 8), encoder_channels=(8, 8, 8, 8))
-        phases = (Phase(resolution=32, images=64, fade_images=0, batch=8, lr=1e-3),)
-        return TrainConfig(model=model, phases=phases, perceptual_weight=1.0, perceived_weight=1.0, spectral_norm=False)
-
-    monkeypatch.setitem(presets.PRESETS, "demo", seeing_preset)
-    monkeypatch.setattr(pictures.demo_pictures, "__kwdefaults__", {"count": 64, "seed": 0})
-    monkeypatch.setattr(FacePerception, "STEPS", 2)
-    folder = tmp_path / "run"
-    assert call("train", "--data", "demo", "--out", folder) == 0
-    assert "Teaching a network to see the faces" in capsys.readouterr().out
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    assert all(line["perceptual"] > 0 and line["perceived"] > 0 for line in lines)
-    assert call("train", "--resume", folder, "-q") == 0  # the head that tells what is seen belongs to the checkpoint
-    assert call("export", folder, "-o", tmp_path / "m.safetensors", "-q") == 0
