@@ -4,7 +4,8 @@ How soon: a value that is not finite is trouble at the first look after it, `log
 trouble has to last `PATIENCE_LOOKS` times `log_images` images, so that no odd batch counts, and is reported at the look
 after that: within `(PATIENCE_LOOKS + 1) * log_images` images of its start. While a run or a phase has only just begun,
 curves move for good reasons: nothing but finiteness is judged in the first `START_LOOKS` times `log_images` images of a
-run, and `SETTLE_LOOKS` times of a later phase.
+run, and `SETTLE_LOOKS` times of a later phase. Whether the two KL terms part too far is judged only where a margin says
+what is too far, and not in a fade.
 """
 
 import math
@@ -18,10 +19,8 @@ PATIENCE_LOOKS = 5
 START_LOOKS = 20
 SETTLE_LOOKS = 3
 
-_RISE, _RISE_IN_FADE = (
-    1.5,
-    2.5,
-)  # of the reconstruction error over its best since the phase or the end of its fade began
+# Factors by which the reconstruction error may rise over its best since the phase began, or since its fade ended.
+_RISE, _RISE_IN_FADE = 1.5, 2.5
 _FORGIVEN_RISE = 0.03  # in pixel values of [-1, 1]
 _WORTHLESS = 1.0  # mean absolute error in [-1, 1]; plain grey is never worse
 _LEAST_CODE_SPREAD = 0.3  # of codes, where 1 is even on the sphere

@@ -170,3 +170,14 @@ def test_a_cause_that_the_relief_removes_lets_the_run_finish(tmp_path: Path, mon
     steps = [line["images_seen"] for line in read_scalars(folder / LOG)]
     assert steps == sorted(set(steps))
     assert steps[-1] == trainer.images_seen
+
+
+def test_redraws_change_the_codes_that_a_step_draws(tmp_path: Path) -> None:
+    terms = []
+    for redraws in (0, 0, 1):
+        config = dataclasses.replace(CONFIG, redraws=redraws)
+        terms.append(start_run(config, tmp_path / str(len(terms)), CPU, about={"name": "Tiny"}).step(Noise(256)))
+    first, again, redrawn = terms
+    assert torch.equal(first["kl_real"], redrawn["kl_real"])  # the networks and the pictures are the same
+    assert torch.equal(first["kl_fake"], again["kl_fake"])
+    assert not torch.equal(first["kl_fake"], redrawn["kl_fake"])
