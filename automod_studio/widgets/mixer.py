@@ -50,7 +50,10 @@ class MixerPanel(QWidget):
         if len(view.sources) < 2 or not view.ranges:
             self._show_empty(len(view.sources))
             return
-        key = (view.sources, tuple((r.name, r.title, tuple(b.block for b in r.blocks)) for r in view.ranges))
+        key = (
+            view.sources,
+            tuple((r.name, r.title, tuple((b.block, b.pixels) for b in r.blocks)) for r in view.ranges),
+        )
         if key != self._built_for:
             focused = self._focused()
             self._build(view)

@@ -68,7 +68,7 @@ class ShareRows(QWidget):
 
 
 class BlockRows(QWidget):
-    """The sliders of one block, with its size in pixels.
+    """The sliders of one block, with its size in pixels in a column of `column_px`.
 
     Signals:
         edited(int, float, bool): source, the share asked for, and whether the gesture is over.
@@ -78,17 +78,19 @@ class BlockRows(QWidget):
     edited = Signal(int, float, bool)
     reset = Signal()
 
-    def __init__(self, sources: Sources, view: BlockView, range_title: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, sources: Sources, view: BlockView, range_title: str, column_px: int, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.bar = ShareBar() if len(sources) > 2 else None
         self.reset_button = icon_button("reset", f"Reset {view.pixels}", _COLUMN_PX)
         self.rows = ShareRows(sources, f"{range_title}, {view.pixels}", compact=True)
         self._sources = tuple(sources)
-        pixels = hint_label(view.pixels)
-        pixels.setMinimumWidth(pixels.fontMetrics().horizontalAdvance("512 px"))
+        self.pixels = hint_label(view.pixels)
+        self.pixels.setMinimumWidth(column_px)
         head = QHBoxLayout()
         head.setSpacing(GRID)
-        head.addWidget(pixels)
+        head.addWidget(self.pixels)
         column = QVBoxLayout(self)
         column.setContentsMargins(_COLUMN_PX + GRID, 0, 0, 0)
         column.setSpacing(0)
@@ -208,8 +210,10 @@ class RangeSection(QWidget):
         self.expanded.emit(shown)
 
     def _add_block(self, view: BlockView) -> None:
-        block = view.block
-        rows = BlockRows(self._sources, view, self._view.title)
+        block, letters = view.block, self.pixels.fontMetrics()
+        widest = max(letters.horizontalAdvance(b.pixels) for b in self._view.blocks)
+        column_px = max(widest, letters.horizontalAdvance("512 px"))  # the same in all ranges but for extra blocks
+        rows = BlockRows(self._sources, view, self._view.title, column_px)
         rows.edited.connect(lambda source, share, finished: self.block_edited.emit(block, source, share, finished))
         rows.reset.connect(lambda: self.block_reset.emit(block))
         self.blocks[block] = rows

@@ -402,6 +402,23 @@ def test_a_range_opens_to_its_blocks(qtbot, shown, count: int) -> None:
     assert resets == [(3,)]
 
 
+def test_blocks_of_one_size_are_told_apart_and_stay_in_line(shown) -> None:
+    panel = MixerPanel()
+    shown(panel)
+    plain = mixer_view(2)
+    panel.show_view(plain)
+    panel.sections["coarse"].set_expanded(True)
+    coarse = plain.ranges[0]
+    blocks = tuple(replace(coarse.blocks[0], block=k, pixels=f"8 px ({k})" if k else "4 px") for k in range(3))
+    for changed in (blocks, blocks[:2]):  # more blocks, then as many as at first under other names
+        panel.show_view(replace(plain, ranges=(replace(coarse, blocks=changed), *plain.ranges[1:])))
+        rows = panel.sections["coarse"].blocks
+        assert [row.pixels.text() for row in rows.values()] == [block.pixels for block in changed]
+        panel.grab()  # lays out
+        assert len({row.rows.x() for row in rows.values()}) == 1
+        assert len({row.reset_button.accessibleName() for row in rows.values()}) == len(changed)
+
+
 def test_opened_ranges_stay_open_when_a_photo_comes(shown) -> None:
     panel = MixerPanel()
     shown(panel)
