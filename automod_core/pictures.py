@@ -1,11 +1,8 @@
 """Pictures held in memory, and the demo faces that are drawn once and kept."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from automod_core.data.demo import ABOUT, DEMO_COUNT, DEMO_SEED, DemoCollection, kept_faces, to_bytes
 from automod_core.data.pyramid import Progress, Pyramid, fill_levels, find_pyramid
@@ -27,10 +24,6 @@ class Pictures(PreparedPictures):
         rows = np.arange(len(pixels))
         super().__init__(pyramid or _pyramid_of(pixels), rows, seed=seed, mirror=False, about=about)
         self.pixels = torch.from_numpy(pixels)
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return `count` pictures (count, 3, R, R), uint8."""
-        return self.pixels[torch.randint(0, len(self.pixels), (count,), generator=generator)]
 
 
 def demo_pictures(
@@ -62,27 +55,6 @@ def drawn_faces(count: int, size: int, seed: int, *, start: int = 0) -> NDArray[
     with one_thread():
         faces = draw_faces(sample_factors(count, seed, start=start), size)
     return to_bytes(faces).numpy()
-
-
-def folder_pictures(folder: Path, size: int, progress: Progress | None = None) -> Pictures:
-    """Read every photo of a folder, cropped to a square of `size` pixels; files that are no pictures are passed over.
-
-    Raises:
-        UserError: the folder holds fewer than two pictures that can be read.
-    """
-    from automod_core.errors import UserError
-    from automod_core.photos import find_photos, load_photos, square_crop
-
-    paths = find_photos([folder])
-    crops = []
-    for number, (_, photo) in enumerate(load_photos(paths), start=1):
-        if not isinstance(photo, UserError):
-            crops.append(square_crop(photo, size).transpose(2, 0, 1))
-        if progress:
-            progress(number, len(paths))
-    if len(crops) < 2:
-        raise UserError(f"{folder} holds {len(crops)} pictures that can be read; training needs at least two.")
-    return Pictures(np.stack(crops))
 
 
 def _pyramid_of(pixels: NDArray[np.uint8]) -> Pyramid:

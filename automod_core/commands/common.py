@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from automod_core.automodulator import Automodulator
     from automod_core.data.source import Source
-    from automod_core.pictures import Pictures
     from automod_core.train_config import TrainConfig
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -156,27 +155,6 @@ def with_model(args: argparse.Namespace, work: Callable[["Automodulator"], Resul
             raise
     warn(_OUT_OF_MEMORY)
     return work(load_model(path, "cpu"))
-
-
-def training_pictures(args: argparse.Namespace, data: str, size: int, faces: int | None = None) -> "Pictures":
-    """The pictures of a run, with a progress bar while they are drawn or read.
-
-    Args:
-        args: the options of the command.
-        data: DEMO_DATA, or a folder's path.
-        size: pixels per side.
-        faces: how many demo faces; None means all.
-
-    Raises:
-        UserError: the folder holds too few pictures, or drawn faces cannot be kept.
-    """
-    from automod_core.pictures import demo_pictures, folder_pictures
-
-    if data == DEMO_DATA:
-        with progress(args, "Drawing faces", "faces") as report:
-            return demo_pictures(size, report) if faces is None else demo_pictures(size, report, count=faces)
-    with progress(args, "Reading photos", "photos") as report:
-        return folder_pictures(Path(data), size, report)
 
 
 def open_pictures(args: argparse.Namespace, data: str, config: "TrainConfig", device: "torch.device") -> "Source":

@@ -108,7 +108,7 @@ def test_both_pictures_of_a_pair_are_mirrored_alike(tmp_path: Path, photos: Path
 
 
 def test_pairs_with_a_held_out_picture_are_left_out(tmp_path: Path, photos: Path) -> None:
-    share = 0.25
+    share = 0.35
     source = open_data(str(photos), resolution=8, seed=3, mirror=False, test_share=share, device="cpu")
     training, testing = (set(which(part.sample(6, 8))) for part in (source, source.test))
     assert training | testing == set(NAMES)
