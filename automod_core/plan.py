@@ -15,7 +15,8 @@ from automod_core.faces.factor_net import FacePerception, FactorNet, perceptual_
 from automod_core.invariance import FlipPairs
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
-from automod_core.trainer import PairSource, Perception, PictureSource, Trainer
+from automod_core.trainer import Trainer
+from automod_core.training_pictures import PairSource, Perception, PictureSource
 
 _SMALLEST_BATCH = 4
 _GROWTH = 4  # from one batch that is tried to the next

@@ -12,7 +12,8 @@ from automod_core.config import default_scale_ranges, level_size
 from automod_core.contact_sheet import contact_sheet
 from automod_core.latent import expand, random_codes, swap_blocks
 from automod_core.schedule import Moment, moment_at
-from automod_core.trainer import Trainer, blend
+from automod_core.trainer import Trainer
+from automod_core.training_pictures import blend
 
 PINNED = 8  # pictures in a row
 _SAMPLES_SEED = 20_200  # of the random codes: the same on every sheet of every run, so that sheets can be compared

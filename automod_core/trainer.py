@@ -11,7 +11,7 @@ Source: Deep Automodulators, Secs. 3.1 to 3.3 and Fig. 3; gradients through piec
 import copy
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
@@ -31,44 +31,13 @@ from automod_core.model import (
     prepare_decoder_for_training,
     prepare_encoder_for_training,
 )
+from automod_core.precision import training_dtype
 from automod_core.robust import RobustLoss
 from automod_core.schedule import Moment, average_decay, cooldown_factor, moment_at
 from automod_core.train_config import TrainConfig
+from automod_core.training_pictures import PairSource, Perception, PictureSource, blend
 
 Terms = dict[str, Tensor]
-
-
-class PictureSource(Protocol):
-    """Gives training pictures."""
-
-    def batch(self, positions: Tensor, resolution: int) -> Tensor:
-        """Return the pictures with these numbers (B,), int64, of the run: (B, 3, R, R), uint8, mirrored or not."""
-        ...
-
-
-class PairSource(Protocol):
-    """Gives pairs of pictures that share what some blocks carry."""
-
-    def batch(self, positions: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-        """Return the pairs with these numbers (B,), int64, of the run: twice (B, 3, R, R), uint8."""
-        ...
-
-
-class Perception(Protocol):
-    """Looks at pictures as a viewer would."""
-
-    size: int  # numbers that sum up what is seen in a picture
-
-    def look(self, x: Tensor) -> list[Tensor] | None:
-        """See pictures (B, 3, R, R) in [-1, 1]: feature maps, then what they sum up to, (B, size).
-
-        None where R is too small to see anything.
-        """
-        ...
-
-    def distance(self, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
-        """Compare pictures with what `look` saw: a scalar >= 0, a mean over the batch, with a gradient to x_rec."""
-        ...
 
 
 class Trainer:
@@ -526,33 +495,6 @@ ROBUST_FACTOR = 0.2  # of the negative log-likelihood, as in the authors' runs: 
 _HEAD_LR_FACTOR = 1.7  # the head is linear and starts at zero
 _STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
 _OPTIONAL = ("code_head", "robust", "style_optimiser")  # None where the configuration does not ask for them
-
-
-def training_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Floating type of the feature maps: bfloat16 where asked for, or with "auto" where the hardware has it."""
-    if precision == "auto":
-        if device.type == "cuda":
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            able = torch.cpu.get_capabilities()
-            fast = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-        precision = "bfloat16" if fast else "float32"
-    return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
-
-
-def blend(pixels: Tensor, fade: float) -> Tensor:
-    """Turn uint8 pictures (B, 3, R, R) into [-1, 1]; while a block fades in, so do their details.
-
-    Args:
-        pixels: the pictures.
-        fade: weight in [0, 1] of the finest details; the rest comes from the halved picture, enlarged.
-
-    Source: Progressive Growing of GANs, arXiv:1710.10196, Sec. 2.
-    """
-    x = (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-    if fade < 1:
-        x = torch.lerp(F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"), x, fade)
-    return x
 
 
 def _decoder_groups(decoder: Decoder, equalised_factor: float) -> list[dict[str, object]]:

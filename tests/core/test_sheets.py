@@ -13,7 +13,8 @@ from automod_core.latent import random_codes
 from automod_core.schedule import Phase
 from automod_core.sheets import PINNED, current_model, sample_sheet
 from automod_core.train_config import TrainConfig
-from automod_core.trainer import Trainer, blend
+from automod_core.trainer import Trainer
+from automod_core.training_pictures import blend
 
 CONFIG = TrainConfig(
     model=ModelConfig(code_size=8, decoder_channels=(6, 6, 4), encoder_channels=(6, 6, 4), extra_blocks=(1,)),

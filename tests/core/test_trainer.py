@@ -16,7 +16,8 @@ from automod_core.model import Decoder, Encoder
 from automod_core.pictures import drawn_faces
 from automod_core.schedule import Moment, Phase, average_decay
 from automod_core.train_config import TrainConfig
-from automod_core.trainer import Trainer, blend
+from automod_core.trainer import Trainer
+from automod_core.training_pictures import blend
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(code_size=16, decoder_channels=(16, 16, 12), encoder_channels=(16, 16, 12), style_gain=4.0)
