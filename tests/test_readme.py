@@ -1,4 +1,4 @@
-"""The README tells the truth: its example runs, its commands exist, its links lead somewhere."""
+"""The README and the pages tell the truth: the example runs, commands exist, links lead somewhere."""
 
 import re
 import shlex
@@ -13,17 +13,20 @@ from automod_core.cli import parse
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:
-    lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.startswith("automod ")]
+    """The words of each command behind automod, or behind the torchrun that starts it."""
+    lines = "".join(blocks("sh", README) + blocks("sh", TRAINING)).replace("\\\n", " ").splitlines()
+    found = [re.fullmatch(r"(?:automod|torchrun .* -m automod_core\.cli) (.*)", line) for line in lines]
+    return [shlex.split(match[1]) for match in found if match]
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
