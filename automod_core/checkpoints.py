@@ -226,11 +226,11 @@ def _remove(path: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a kill left half written or half removed."""
-    for path in (folder / CHECKPOINTS).glob(f".*{_PART}"):
-        shutil.rmtree(path, ignore_errors=True)
-    for pointer in (LATEST, BEST):
-        for path in folder.glob(f".{pointer}.*{_PART}"):
+    """Remove what a kill left half written or half removed, sample sheets and settings too."""
+    for path in (*folder.glob(f".*{_PART}"), *folder.glob(f"*/.*{_PART}")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 

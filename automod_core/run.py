@@ -9,11 +9,13 @@ import dataclasses
 import itertools
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from filelock import FileLock, Timeout
 
 from automod_core.checkpoints import (
     CHECKPOINTS,
@@ -42,6 +44,7 @@ from automod_core.trainer import Trainer
 from automod_core.watchdog import Trouble, Watchdog, advice, checkpoint_before, relief
 
 CONFIG, ABOUT, LOG, SHEETS, EVENTS = "config.toml", "run.json", "log.jsonl", "sheets", "events"
+_LOCK = ".lock"
 _OLD_CHECKPOINT = "checkpoint.pt"
 _FORMAT_VERSION = 1
 _AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then whether one was told to stop
@@ -146,6 +149,18 @@ def read_about(folder: Path) -> About:
     if unknown or not isinstance(about.data, str) or not isinstance(about.pairs, str):
         raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
     return about
+
+
+def change_data(folder: Path, data: str, pairs: str) -> None:
+    """Keep with a run that its pictures come from elsewhere now: About.data and About.pairs.
+
+    Raises:
+        UserError: the run cannot be read or written.
+    """
+    about = read_about(folder)
+    if (about.data, about.pairs) != (data, pairs):
+        values = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        _write_text(folder / ABOUT, json.dumps(values | {"data": data, "pairs": pairs}, indent=2))
 
 
 def resume_run(
@@ -264,9 +279,39 @@ def train(
             events.
 
     Raises:
-        UserError: the disk is full, the pictures can no longer be read, or training went wrong more than
-            `max_rollbacks` times; the run can be resumed from its last checkpoint.
+        UserError: the disk is full, the pictures can no longer be read, training went wrong more than `max_rollbacks`
+            times, or another process trains this run; it can be resumed from its last checkpoint.
     """
+    with _only_one(folder, trainer):
+        _train(trainer, source, folder, pictures, held_out, stop, reports)
+
+
+@contextmanager
+def _only_one(folder: Path, trainer: Trainer) -> Iterator[None]:
+    """Keep a second training off the folder; the lock of one that was killed is open."""
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        if trainer.world.is_first:
+            lock.acquire()
+    except Timeout as error:
+        raise UserError(f"{folder} is being trained by another process; wait for it, or stop it first.") from error
+    except (OSError, NotImplementedError):
+        pass  # the file system knows no locks
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train(
+    trainer: Trainer,
+    source: Any,
+    folder: Path,
+    pictures: Source | None,
+    held_out: Source | None,
+    stop: Callable[[], bool],
+    reports: Sequence[Report],
+) -> None:
     first = trainer.world.is_first
     report = Several(JsonLines(folder / LOG, trainer.images_seen), *reports) if first else Several()
     meter, guard = Meter(trainer, source), _Guard(trainer, folder, report)

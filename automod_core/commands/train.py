@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -103,6 +104,11 @@ def run(args: argparse.Namespace) -> int:
             "The graphics card ran out of memory; the run's last checkpoint is saved, to be resumed when the card "
             "has more room, with a smaller micro_batch in its settings, or with --device cpu."
         ) from error
+    except OSError as error:  # of what is written beside the checkpoints
+        raise UserError(
+            f"Training ended, since a file could not be written ({error.strerror or error}); the run goes on from its "
+            f"last checkpoint with --resume {args.out or args.resume}."
+        ) from error
     finally:
         leave()
 
@@ -150,7 +156,7 @@ def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World",
         trainer, data = _started(args, config, world, device)
     else:
         trainer, data = _resumed(args, folder, world, device)
-    with _stopping_signals() as caught:
+    with _stopping_signals() as caught, _full_disks_in_one_sentence():
         _train(args, trainer, data, folder, lambda: bool(caught))
     seen, total = trainer.images_seen, trainer.config.total_images
     stopped = seen < total
@@ -191,14 +197,18 @@ def _started(
 
 
 def _resumed(args: argparse.Namespace, folder: Path, world: "World", device: "torch.device") -> "tuple[Trainer, _Data]":
-    from automod_core.run import read_about, resume_run
+    from automod_core.run import change_data, read_about, resume_run
 
     trainer = resume_run(folder, device, world=world, extend=args.extend, tell=warn)
     about = read_about(folder)
-    data, pairs = _data_name(args.data) if args.data else about.data, str(args.pairs or about.pairs)
+    data = _data_name(args.data) if args.data else about.data
+    pairs = str(args.pairs.absolute()) if args.pairs else about.pairs
     if not data:
         raise UserError(f"{folder} does not say which pictures it was trained on; name them with --data.")
-    return trainer, _opened(args, data, pairs, trainer.config, device)
+    opened = _opened(args, data, pairs, trainer.config, device)
+    if world.is_first:
+        change_data(folder, data, pairs)
+    return trainer, opened
 
 
 def _opened(args: argparse.Namespace, data: str, pairs: str, config: "TrainConfig", device: "torch.device") -> _Data:
@@ -258,6 +268,21 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
             stop=stop,
             reports=reports,
         )
+
+
+@contextmanager
+def _full_disks_in_one_sentence() -> Iterator[None]:
+    """Keep TensorBoard's thread from printing a traceback when it cannot write: its next call raises the error."""
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, OSError):
+            before(args)
+
+    before, threading.excepthook = threading.excepthook, hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _Console:

@@ -326,9 +326,12 @@ def test_leftovers_of_kills_are_removed_at_the_next_save(folder: Path, model: An
         (folder / CHECKPOINTS / name).mkdir()
         (folder / CHECKPOINTS / name / STATE).write_bytes(b"half")
     (folder / ".latest.abc.part").write_text("0000")
+    (folder / "sheets").mkdir()
+    (folder / "sheets" / ".000000001.png.abc.part").write_bytes(b"half")
     assert find_checkpoint(folder).images_seen == 1
     save(folder, model, 2)
     assert strays(folder) == []
+    assert list((folder / "sheets").iterdir()) == []
 
 
 def test_a_sound_checkpoint_of_the_same_images_stays(folder: Path, model: Any) -> None:

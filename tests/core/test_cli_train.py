@@ -2,15 +2,16 @@
 
 import errno
 import json
+import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from automod_core import export, run
@@ -24,7 +25,6 @@ from automod_core.run import read_about
 from automod_core.trainer import Trainer
 from tests.core.command_line import call, refused, wrong_usage
 
-ROOT = Path(__file__).parents[2]
 TINY = """\
 preset = "demo"
 log_images = 20
@@ -84,7 +84,7 @@ def test_train_to_the_end_and_export(capsys, tmp_path, photos, tiny, folder) -> 
     text = capsys.readouterr().out
     assert "20 of 48 images, 8 pixels" in text
     assert "finished after 48 images" in text
-    assert {"config.toml", "run.json", "log.jsonl", "events", "sheets", "checkpoints", "latest", "best"} == {
+    assert {"config.toml", "run.json", "log.jsonl", "events", "sheets", "checkpoints", "latest", "best", ".lock"} == {
         path.name for path in folder.iterdir()
     }
     assert load_config(folder / "config.toml").seed == 3
@@ -338,22 +338,44 @@ def test_a_full_graphics_card(capsys, photos, tiny, folder, monkeypatch) -> None
     assert "micro_batch" in refused(capsys, "train", "--data", photos, "--out", folder, "--config", tiny, "-q")
 
 
-def test_a_disk_that_fills_up(photos, tiny, folder) -> None:
-    """A process that may not write files beyond a size, which no checkpoint fits in."""
+@contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up(capsys, photos, tiny, folder) -> None:
     assert call("train", "--data", photos, "--out", folder, "--config", tiny, "-q") == 0
     state = (find_checkpoint(folder).path / "state.pt").stat().st_size
-    script = f"""
-import resource, sys
-from automod_core.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, ({state // 2}, {state // 2}))
-sys.exit(main(["train", "--resume", {str(folder)!r}, "--extend", "8", "-q"]))
-"""
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith("automod: The checkpoint ")
-    assert "000000056 cannot be written (File too large)" in done.stderr
-    assert f"--resume {folder}" in done.stderr
-    assert done.stderr.count("\n") == 1
+    with small_files(state // 2):
+        error = refused(capsys, "train", "--resume", folder, "--extend", 8, "-q")
+    assert "The checkpoint " in error
+    assert "000000056 cannot be written (File too large)" in error
+    assert f"--resume {folder}" in error
+    with small_files(100):  # not even a line of the log
+        error = refused(capsys, "train", "--resume", folder, "-q")
+    assert "log.jsonl cannot be written: File too large" in error or "could not be written" in error
     assert images_of(folder)[-1] == 48
     assert call("train", "--resume", folder, "-q") == 0
     assert images_of(folder)[-1] == 56
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(capsys, photos, tiny, folder) -> None:
+    assert call("train", "--data", photos, "--out", folder, "--config", tiny, "-q") == 0
+    with FileLock(folder / ".lock"):
+        assert "by another process" in refused(capsys, "train", "--resume", folder, "--extend", 8, "-q")
+    assert call("train", "--resume", folder, "-q") == 0
+
+
+def test_pictures_that_have_moved(capsys, tmp_path, photos, tiny, folder) -> None:
+    assert call("train", "--data", photos, "--out", folder, "--config", tiny, "-q") == 0
+    moved = photos.rename(tmp_path / "moved")
+    assert "cannot be opened" in refused(capsys, "train", "--resume", folder, "-q")
+    assert call("train", "--resume", folder, "--data", moved, "-q") == 0
+    assert read_about(folder).data == str(moved)
+    assert call("train", "--resume", folder, "-q") == 0
