@@ -251,7 +251,13 @@ class Counted:
 def test_a_prefetcher_gives_what_its_source_gives() -> None:
     source = stream(seed=2, mirror=True)
     steady = [(torch.arange(start, start + 12, 2), 8) for start in range(1, 60, 12)]
-    jumps = [(torch.arange(4), 8), (torch.arange(100, 104), 4), (torch.tensor([7]), 4), (torch.arange(4), 4)]
+    jumps = [
+        (torch.arange(4), 8),
+        (torch.arange(4, 8), 4),
+        (torch.arange(100, 104), 4),
+        (torch.tensor([7]), 4),
+        (torch.arange(4), 4),
+    ]
     with Prefetcher(source, "cpu") as prefetcher:
         for positions, resolution in [*steady, *jumps, *steady]:
             assert torch.equal(prefetcher.batch(positions, resolution), source.batch(positions, resolution))
