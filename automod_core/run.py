@@ -442,4 +442,4 @@ class _Guard:
 def _networks_are_finite(trainer: Trainer) -> bool:
     modules = (trainer.average_encoder, trainer.average_decoder)
     norms = torch._foreach_norm([parameter.detach() for module in modules for parameter in module.parameters()])
-    return bool(torch.stack([norm.float().cpu() for norm in norms]).isfinite().all())
+    return bool(torch.stack([norm.float() for norm in norms]).isfinite().all())
