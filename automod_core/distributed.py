@@ -6,11 +6,13 @@ Why gradients are averaged here and not by DistributedDataParallel: docs/adr/000
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
@@ -205,10 +207,42 @@ def join(device: str, timeout: timedelta = TIMEOUT) -> tuple[World, torch.device
         torch.cuda.set_device(chosen)
     backend = "cpu:gloo,cuda:nccl" if own else "cpu:gloo,cuda:gloo" if chosen.type == "cuda" else "cpu:gloo"
     try:
-        dist.init_process_group(backend, timeout=timeout)
+        store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
+        store = _store_of_this_attempt(store, rank, size, timeout)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"The {size} processes of this run cannot reach each other: {error}") from error
-    return World(dist.get_rank(), dist.get_world_size()), chosen
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"The {size} processes of this run cannot reach each other ({reason}).") from error
+    return World(rank, size), chosen
+
+
+def _store_of_this_attempt(store: dist.Store, rank: int, size: int, timeout: timedelta) -> dist.Store:
+    """Return a part of the store that holds nothing of processes that lived before.
+
+    When torchrun starts processes again, it hands them the store of those that died, with the addresses of these in it;
+    who reads before the new ones are written knocks at a closed door. Each process therefore asks the first one for the
+    name of the attempt, with a word of its own, so that an answer cannot be an old one.
+    """
+    word, deadline = uuid4().hex, time.monotonic() + timeout.total_seconds()
+    if rank:
+        store.set(f"automod/question/{rank}", word)
+        while not store.check([f"automod/answer/{word}"]):
+            _pause(deadline)
+        attempt = store.get(f"automod/answer/{word}").decode()
+        store.add(f"automod/heard/{attempt}", 1)
+        return dist.PrefixStore(attempt, store)
+    while store.add(f"automod/heard/{word}", 0) < size - 1:
+        for question in (f"automod/question/{other}" for other in range(1, size)):
+            if store.check([question]):
+                store.set(f"automod/answer/{store.get(question).decode()}", word)
+        _pause(deadline)
+    return dist.PrefixStore(word, store)
+
+
+def _pause(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise RuntimeError("the others have not come")
+    time.sleep(0.02)
 
 
 def leave() -> None:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from automod_core import losses
 from automod_core.config import ModelConfig
-from automod_core.distributed import World, join, leave
+from automod_core.distributed import World, _store_of_this_attempt, join, leave
 from automod_core.errors import UserError
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
@@ -95,6 +96,24 @@ def test_which_card_a_process_gets(device: str, cards: int, expected: str, monke
     chosen, own = _device_here(device)
     assert chosen == torch.device(expected)
     assert own == (device != "cuda:0" and cards == 2)
+
+
+def test_what_dead_processes_left_in_the_store_is_not_read() -> None:
+    """As when torchrun starts a run again: the store is the same, and the others' old words are in it."""
+    shared = torch.distributed.HashStore()
+    for attempt in ("first", "second"):
+        with ThreadPoolExecutor() as threads:
+            came = [threads.submit(_store_of_this_attempt, shared, r, 3, timedelta(seconds=30)) for r in (1, 2, 0)]
+            stores = [each.result() for each in came]
+        assert not any(store.check(["address"]) for store in stores)
+        stores[0].set("address", attempt)
+        assert [store.get("address").decode() for store in stores] == [attempt] * 3
+
+
+def test_a_process_that_never_comes_is_not_waited_for_forever() -> None:
+    for rank in (0, 1):
+        with pytest.raises(RuntimeError, match="have not come"):
+            _store_of_this_attempt(torch.distributed.HashStore(), rank, 2, timedelta(seconds=0.05))
 
 
 @pytest.fixture(scope="module")
