@@ -69,7 +69,7 @@ def perceptual_distance(net: FactorNet, x_rec: Tensor, seen: list[Tensor]) -> Te
 @torch.no_grad()
 def _measure_spread(net: FactorNet, pictures: Tensor) -> Tensor:
     """Standard deviation of each entry of features over all values of pictures, uint8 (N, 3, R, R); 0.001 or more."""
-    moments = torch.zeros(2, len(net.spread))
+    moments = torch.zeros(2, len(net.spread), device=pictures.device)
     for chunk in pictures.split(500):
         maps = net.features(_as_input(chunk))
         share = len(chunk) / len(pictures)
@@ -83,7 +83,12 @@ def _as_input(pictures: Tensor) -> Tensor:
 
 
 def train_factor_net(
-    pictures: Tensor, seed: int, *, steps: int, progress: Callable[[int, int], object] | None = None
+    pictures: Tensor,
+    seed: int,
+    *,
+    steps: int,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int, int], object] | None = None,
 ) -> FactorNet:
     """Teach a network the factors of the first faces of a seed.
 
@@ -91,6 +96,7 @@ def train_factor_net(
         pictures: uint8 (N, 3, R, R), faces 0 .. N - 1 of `seed`.
         seed: seed of the faces; also that of the training.
         steps: batches of 64.
+        device: where to teach.
         progress: called with the steps done, and all.
 
     Returns:
@@ -101,14 +107,15 @@ def train_factor_net(
     truth = (truth - truth.mean(dim=0)) / truth.std(dim=0).clamp_min(1e-6)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = FactorNet(pictures.shape[-1]).to(memory_format=torch.channels_last)
+        net = FactorNet(pictures.shape[-1])
+    net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     for step in range(steps):
         chosen = torch.randint(0, len(pictures), (64,), generator=generator)
-        x = _as_input(pictures[chosen])
-        x = x + 0.05 * torch.randn(x.shape, generator=generator)
-        loss = F.smooth_l1_loss(net(x), truth[chosen])
+        noise = 0.05 * torch.randn(64, *pictures.shape[1:], generator=generator)
+        x = _as_input(pictures[chosen].to(device)) + noise.to(device)
+        loss = F.smooth_l1_loss(net(x), truth[chosen].to(device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -116,7 +123,7 @@ def train_factor_net(
         if progress:
             progress(step + 1, steps)
     net.eval().requires_grad_(False)
-    net.spread.copy_(_measure_spread(net, pictures[:_SPREAD_FACES]))
+    net.spread.copy_(_measure_spread(net, pictures[:_SPREAD_FACES].to(device)))
     return net
 
 
@@ -141,7 +148,7 @@ class FacePerception:
         if size < self.SMALLEST:
             return None
         if size not in self._nets:
-            self._nets[size] = self._teach(size).to(x.device)
+            self._nets[size] = self._teach(size, x.device)
         with torch.no_grad():
             return self._nets[size].features(x)
 
@@ -149,7 +156,8 @@ class FacePerception:
         """See perceptual_distance; `seen` comes from look."""
         return perceptual_distance(self._nets[x_rec.shape[-1]], x_rec, seen)
 
-    def _teach(self, size: int) -> FactorNet:
+    def _teach(self, size: int, device: torch.device) -> FactorNet:
         factor = self._pictures.shape[-1] // size
         smaller = [F.avg_pool2d(chunk.float(), factor).round().byte() for chunk in self._pictures.split(1000)]
-        return train_factor_net(torch.cat(smaller), self._seed, steps=self.STEPS, progress=self._progress)
+        seen = torch.cat(smaller)
+        return train_factor_net(seen, self._seed, steps=self.STEPS, device=device, progress=self._progress)
