@@ -428,7 +428,7 @@ DECODER, ENCODER = "G_running_state_dict", "D_state_dict"
         (DECODER, "to_rgb.2.weight", torch.zeros(4, 12, 1, 1), "has shape"),
         (DECODER, "noise.2.0.noise_scale", torch.zeros(3), "has shape"),
         (DECODER, "progression.0.conv.1.conv.bias", torch.zeros(0), "must be 1 to"),
-        (DECODER, "progression.0.conv.3.mod.weight", torch.tensor(1.0), "must be 1 to"),
+        (DECODER, "progression.0.conv.3.mod.weight", torch.tensor(1.0), "must be 2 to"),
         (DECODER, "progression.0.conv.1.conv.weight_gain", torch.ones(2), "gain"),
         (DECODER, "progression.0.conv.1.conv.weight_gain", torch.tensor([NAN]), "finite"),
         (DECODER, "progression.2.conv.3.mod.bias", torch.full((24,), NAN), "finite"),
