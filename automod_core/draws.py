@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
 
+from automod_core.devices import send
 from automod_core.latent import expand
 
 _WORD = 2**63
@@ -88,8 +89,8 @@ def draw_samples(
     styles = drawn[:count]
     if photos is not None:
         partner = torch.randperm(len(photos), generator=random)[:mixtures]
-        first, second = photos[:mixtures], photos[partner.to(photos.device)]
-        styles = styles.to(photos.device)
+        first, second = photos[:mixtures], photos[send(partner, photos.device)]
+        styles = send(styles, photos.device)
     styles = expand(styles, n_blocks).clone()
     styles[:mixtures] = first[:, None]
     styles[:mixtures, cut:] = second[:, None]

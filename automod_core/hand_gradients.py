@@ -101,7 +101,7 @@ class _Blur(torch.autograd.Function):
 
 
 def _smooth(x: Tensor) -> Tensor:
-    row = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
+    row = (2 - torch.arange(-1, 2, device=x.device, dtype=x.dtype).abs()) / 4  # made there: a copy would wait for it
     kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 

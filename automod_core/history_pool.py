@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from automod_core.devices import send
+
 
 class HistoryPool:
     """Keeps a few earlier samples per row of the batch.
@@ -40,7 +42,7 @@ class HistoryPool:
             self.filled += 1
             return fakes
         rows = torch.arange(len(fakes), device=fakes.device)
-        place, swap = place.to(fakes.device), swap.to(fakes.device)[:, None, None, None]
+        place, swap = send(place, fakes.device), send(swap, fakes.device)[:, None, None, None]
         stored = self.images[rows, place]
         self.images[rows, place] = torch.where(swap, fakes, stored)
         return torch.where(swap, stored, fakes)

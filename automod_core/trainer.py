@@ -11,13 +11,14 @@ Source: Deep Automodulators, Secs. 3.1 to 3.3 and Fig. 3; gradients through piec
 import copy
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 
-from automod_core import losses
+from automod_core import losses, optimisers
+from automod_core.devices import send
 from automod_core.distributed import World
 from automod_core.draws import Purpose, Samples, draw_samples, generator, seed_of
 from automod_core.errors import UserError
@@ -55,24 +56,23 @@ class Trainer:
         prepare_decoder_for_training(self.decoder)
         for module in cast("tuple[nn.Module, ...]", (self.encoder, self.decoder)):
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.world.broadcast(module.state_dict().values())  # other machines may round the first weights otherwise
         self.average_encoder, self.average_decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
         self._stable_encoder: Callable[..., Tensor] = torch.compile(self.encoder) if config.compile else self.encoder
         self._stable_decoder: Callable[..., Tensor] = torch.compile(self.decoder) if config.compile else self.decoder
+        adam = partial(optimisers.make_adam, betas=(config.beta1, config.beta2))
         encoder_group = {"params": list(self.encoder.parameters()), "lr_factor": config.encoder_lr_factor}
-        self.encoder_optimiser = self._adam([encoder_group])
-        self.decoder_optimiser = self._adam(_decoder_groups(self.decoder, config.equalised_lr_factor))
+        self.encoder_optimiser = adam([encoder_group])
+        self.decoder_optimiser = adam(optimisers.decoder_groups(self.decoder, config.equalised_lr_factor))
         self.style_optimiser: torch.optim.Adam | None = None
         if config.invariance != "none" and not config.decoder_learns_reconstruction:
-            self.style_optimiser = self._adam([{"params": _style_maps(self.decoder), "lr_factor": 1.0}])
+            self.style_optimiser = adam([{"params": optimisers.style_maps(self.decoder), "lr_factor": 1.0}])
         self.perception: Perception | None = None
         self.code_head: nn.Linear | None = None
         self.robust: RobustLoss | None = None
         self.pool: HistoryPool | None = None
         self.images_seen = 0
         self.steps = 0
-
-    def _adam(self, groups: list[dict[str, object]]) -> torch.optim.Adam:
-        return torch.optim.Adam(groups, lr=1.0, betas=(self.config.beta1, self.config.beta2), fused=True)
 
     def look_with(self, perception: Perception) -> None:
         """Compare pictures by `perception` too, with the weights that the configuration gives; call it before training.
@@ -87,16 +87,7 @@ class Trainer:
         self.code_head = nn.Linear(self.config.model.code_size, size).to(self.device)
         nn.init.zeros_(self.code_head.weight)
         nn.init.zeros_(self.code_head.bias)
-        self._replace_group("head", self.code_head, _HEAD_LR_FACTOR)
-
-    def _replace_group(self, name: str, module: nn.Module, lr_factor: float) -> None:
-        """Let the encoder's optimiser learn a module, instead of the one it knew by this name."""
-        optimiser = self.encoder_optimiser
-        for group in [g for g in optimiser.param_groups if g.get("name") == name]:
-            optimiser.param_groups.remove(group)
-            for parameter in group["params"]:
-                optimiser.state.pop(parameter, None)
-        optimiser.add_param_group({"params": list(module.parameters()), "lr_factor": lr_factor, "name": name})
+        optimisers.replace_group(self.encoder_optimiser, _HEAD, self.code_head, _HEAD_LR_FACTOR)
 
     # ---- one step ----
 
@@ -144,8 +135,11 @@ class Trainer:
         while robust.latent_alpha.shape[-1] < resolution:
             robust = robust.grown()
         if robust is not self.robust:
-            self.robust = robust.to(self.device)
-            self._replace_group("robust", self.robust, 1.0)
+            self._set_robust_loss(robust)
+
+    def _set_robust_loss(self, robust: RobustLoss) -> None:
+        self.robust = robust.to(self.device)
+        optimisers.replace_group(self.encoder_optimiser, _ROBUST, self.robust, 1.0)
 
     def _prepare_pool(self, now: Moment) -> None:
         places = max(1, now.phase.pool // now.phase.batch) if now.phase.pool else 0
@@ -164,7 +158,7 @@ class Trainer:
         rows = torch.arange(count // halves)[self.world.rows(count // halves)]
         drawn = source.batch(self.images_seen // halves + rows, now.phase.resolution)
         pixels = drawn if isinstance(drawn, Tensor) else torch.cat(drawn)
-        return blend(pixels.to(self.device, non_blocking=True), now.fade)
+        return blend(send(pixels, self.device), now.fade)
 
     def _pieces_of(self, now: Moment) -> int:
         """How many pieces this process's rows are cut into."""
@@ -173,34 +167,22 @@ class Trainer:
 
     # ---- the networks ----
 
+    def _how(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "recompute": self.config.activation_checkpointing}
+
     def _encode(self, x: Tensor, now: Moment) -> Tensor:
         network = self._stable_encoder if now.fade >= 1 else self.encoder  # compiled code fixes the fade
-        return network(
-            x,
-            last=now.phase.level,
-            fade=now.fade,
-            dtype=self.dtype,
-            recompute=self.config.activation_checkpointing,
-        )
+        return network(x, last=now.phase.level, fade=now.fade, **self._how())
 
     def _decode(
         self, styles: Tensor, now: Moment, noise: int | None, first: int = 0, canvas: Tensor | None = None
     ) -> Tensor:
         network = self._stable_decoder if now.fade >= 1 else self.decoder
-        return network(
-            styles,
-            last=now.phase.level,
-            fade=now.fade,
-            noise=noise,
-            dtype=self.dtype,
-            first=first,
-            canvas=canvas,
-            recompute=self.config.activation_checkpointing,
-        )
+        part = {"last": now.phase.level, "first": first, "canvas": canvas}
+        return network(styles, fade=now.fade, noise=noise, **part, **self._how())
 
     def _run(self, styles: Tensor, last: int, noise: int | None) -> Tensor:
-        recompute = self.config.activation_checkpointing
-        return self.decoder.run(styles, last=last, noise=noise, dtype=self.dtype, recompute=recompute)
+        return self.decoder.run(styles, last=last, noise=noise, **self._how())
 
     def _noise(self, *parts: int) -> int | None:
         """Seed of the layer noise of one use of the decoder, different in every process; None without noise."""
@@ -221,7 +203,7 @@ class Trainer:
             photos=self.world.gather(z) if self.config.photo_mixtures else None,
         )
         own = samples.part(self.world.rows(now.phase.batch))
-        return Samples(own.styles.to(self.device), own.mixtures, own.cut)
+        return Samples(send(own.styles, self.device), own.mixtures, own.cut)
 
     # ---- the encoder step ----
 
@@ -257,9 +239,8 @@ class Trainer:
                     (self._encode(fake[rows], now) * cast("Tensor", z_fake.grad)[rows]).sum().backward()
                 _add(terms, more, share)
         terms["finite"] = torch.stack([t.detach().isfinite() for t in terms.values()]).all().float()
-        if fake is not None:
+        if fake is not None and len(fake) > 1:  # a single sample of this process does not spread
             terms["sample_spread"] = fake.std(dim=0).mean()
-        terms["code_spread"] = z.detach().std(dim=0).mean() * z.shape[1] ** 0.5
         self._optimise([self.encoder_optimiser, *self._picture_optimisers()])
         self.decoder.requires_grad_(True)
         return _detached(terms), z.detach()
@@ -305,6 +286,7 @@ class Trainer:
         every = self.world.gather(z)
         halves = every.chunk(1 if config.invariance == "none" else 2)  # the two sides of a pair are spread separately
         terms = {"kl_real": torch.stack([losses.code_kl(half) for half in halves]).mean()}
+        terms["code_spread"] = every.detach().std(dim=0).mean() * z.shape[1] ** 0.5
         loss = config.kl_weight * terms["kl_real"]
         if config.uniformity_weight:
             terms["uniformity"] = torch.stack([losses.uniformity(half) for half in halves]).mean()
@@ -346,7 +328,7 @@ class Trainer:
         terms = {"reconstruction": distance}  # told in any case, so that runs can be compared
         if config.reconstruction_distance == "l2":
             distance = terms["squared"] = losses.squared_error(x_rec, x)
-        elif self.robust is not None:
+        elif config.reconstruction_distance == "robust" and self.robust is not None:
             terms["robust"] = self.robust(x_rec - x)
             distance = ROBUST_FACTOR * terms["robust"]
         if config.edge_weight:
@@ -435,17 +417,10 @@ class Trainer:
         for optimiser in self._optimisers():
             optimiser.zero_grad(set_to_none=True)
 
-    @torch.no_grad()
     def _update_averages(self, now: Moment) -> None:
         decay = average_decay(now.phase.batch, self.config.average_half_life, now.images_into)
-        pairs: tuple[tuple[nn.Module, nn.Module, float], ...] = (
-            (self.average_decoder, self.decoder, decay),
-            (self.average_encoder, self.encoder, decay if self.config.average_encoder else 0.0),
-        )
-        for average, current, keep in pairs:
-            torch._foreach_lerp_(list(average.parameters()), list(current.parameters()), 1 - keep)
-            for a, b in zip(average.buffers(), current.buffers(), strict=True):
-                a.copy_(b)
+        optimisers.update_average(self.average_decoder, self.decoder, decay)
+        optimisers.update_average(self.average_encoder, self.encoder, decay if self.config.average_encoder else 0.0)
 
     # ---- to and from files ----
 
@@ -458,31 +433,44 @@ class Trainer:
         """Return everything that a run needs to go on, as tensors and plain values; every process must call it."""
         pool = self.pool
         images = None if pool is None or pool.images is None else self.world.gather(pool.images)
-        optional = {name: getattr(self, name) for name in _OPTIONAL}
+        parts = {name: getattr(self, name) for name in (*_MODULES, *_OPTIMISERS)}  # None where nothing asks for them
         return {
             "config": self.config.to_dict(),
             "images_seen": self.images_seen,
             "steps": self.steps,
             "pool": None if pool is None or images is None else {"images": images, "filled": pool.filled},
-            **{name: None if part is None else part.state_dict() for name, part in optional.items()},
-            **{name: getattr(self, name).state_dict() for name in _STATEFUL},
+            **{name: None if part is None else part.state_dict() for name, part in parts.items()},
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Go on from what state_dict gave; the number of processes may be another one."""
-        head = cast("dict[str, Tensor] | None", state["code_head"])
-        robust = cast("dict[str, Tensor] | None", state["robust"])
-        if head is not None and self.code_head is None:
-            self._add_code_head(len(head["bias"]))
-        if robust is not None:
-            self._grow_robust_loss(robust["latent_alpha"].shape[-1])
-        for name in (*_OPTIONAL, *_STATEFUL):
-            if state[name] is not None:
-                getattr(self, name).load_state_dict(state[name])
+        """Go on from what state_dict gave, or go back there; the number of processes may be another one.
+
+        What follows from the configuration, such as the factors of the step sizes, stays as it is here.
+        """
+        self._match_what_learns(state)
+        for name in (*_MODULES, *_OPTIMISERS):
+            part, saved = getattr(self, name), cast("dict[str, object] | None", state[name])
+            if part is not None and saved is not None:
+                part.load_state_dict(saved) if name in _MODULES else optimisers.load_moments(part, saved)
+        if self.perception is not None:
+            self.look_with(self.perception)
         self.images_seen, self.steps = int(state["images_seen"]), int(state["steps"])  # type: ignore[call-overload]
         self._load_pool(cast("dict[str, object] | None", state["pool"]))
 
+    def _match_what_learns(self, state: dict[str, object]) -> None:
+        """Let the encoder's optimiser learn the same further modules as in a state, in the same order."""
+        for name in (_HEAD, _ROBUST):
+            optimisers.remove_group(self.encoder_optimiser, name)
+        self.code_head = self.robust = None
+        for name in optimisers.group_names(cast("dict[str, object]", state["encoder_optimiser"])):
+            if name == _HEAD:
+                self._add_code_head(len(cast("dict[str, Tensor]", state["code_head"])["bias"]))
+            else:
+                side = cast("dict[str, Tensor]", state["robust"])["latent_alpha"].shape[-1]
+                self._set_robust_loss(RobustLoss((3, side, side)))
+
     def _load_pool(self, state: dict[str, object] | None) -> None:
+        self.pool = None
         if state is None:
             return
         images = cast("Tensor", state["images"])
@@ -493,20 +481,9 @@ class Trainer:
 
 ROBUST_FACTOR = 0.2  # of the negative log-likelihood, as in the authors' runs: it steps far more steeply than L1
 _HEAD_LR_FACTOR = 1.7  # the head is linear and starts at zero
-_STATEFUL = ("encoder", "decoder", "average_encoder", "average_decoder", "encoder_optimiser", "decoder_optimiser")
-_OPTIONAL = ("code_head", "robust", "style_optimiser")  # None where the configuration does not ask for them
-
-
-def _decoder_groups(decoder: Decoder, equalised_factor: float) -> list[dict[str, object]]:
-    """Parameter groups: equalised weights, whose entries are about 1, may step further than the others."""
-    named = list(decoder.named_parameters())
-    equalised = [p for name, p in named if "parametrizations" in name]
-    others = [p for name, p in named if "parametrizations" not in name]
-    return [{"params": equalised, "lr_factor": equalised_factor}, {"params": others, "lr_factor": 1.0}]
-
-
-def _style_maps(decoder: Decoder) -> list[nn.Parameter]:
-    return [p for name, p in decoder.named_parameters() if ".style" in name]
+_HEAD, _ROBUST = "head", "robust"  # names of groups of the encoder's optimiser
+_MODULES = ("encoder", "decoder", "average_encoder", "average_decoder", "code_head", "robust")
+_OPTIMISERS = ("encoder_optimiser", "decoder_optimiser", "style_optimiser")
 
 
 def _detached(terms: Terms) -> Terms:

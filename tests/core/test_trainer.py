@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from automod_core.config import ModelConfig
+from automod_core.distributed import World
 from automod_core.draws import Purpose, draw_samples, generator
 from automod_core.errors import UserError
 from automod_core.model import Decoder, Encoder
@@ -153,6 +154,87 @@ def test_a_run_of_pairs_resumes_bit_by_bit() -> None:
     for _ in range(2):
         second.step(Mirrored())
     assert_same(whole.state_dict(), second.state_dict())
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_a_run_can_step_back_across_its_growth(faces: Faces, steps: int) -> None:
+    """To before the first step, where no robust loss and no pool was, and to the resolution before."""
+    straight, back = Trainer(replace(CONFIG, **EVERYTHING), CPU), Trainer(replace(CONFIG, **EVERYTHING), CPU)
+    for _ in range(steps):
+        straight.step(faces)
+    saved = copy.deepcopy(straight.state_dict())
+    for _ in range(13):
+        back.step(faces)
+    assert back.pool is not None
+    assert back.pool.images is not None
+    back.load_state_dict(saved)
+    for _ in range(3):
+        straight.step(faces), back.step(faces)
+    assert_same(straight.state_dict(), back.state_dict())
+
+
+def test_what_is_seen_is_learnt_anew_after_a_step_back() -> None:
+    """The checkpoint before the first step knows no head that tells what is seen."""
+    phase = Phase(resolution=16, images=64, fade_images=0, batch=8, lr=2e-3)
+    trainer = Trainer(replace(CONFIG, phases=(phase,), perceived_weight=1.0, reconstruction_distance="robust"), CPU)
+    saved = copy.deepcopy(trainer.state_dict())
+    trainer.look_with(Brightness())
+    first = trainer.step(Faces())
+    assert bool(trainer.code_head.weight.any())
+    later = copy.deepcopy(trainer.state_dict())
+    trainer.load_state_dict(saved)
+    assert not trainer.code_head.weight.any()
+    assert_same(trainer.step(Faces()), first)
+    assert_same(trainer.state_dict(), later)
+
+
+class Brightness:
+    """Sees how bright each colour of a picture is."""
+
+    size = 3
+
+    def look(self, x: Tensor) -> list[Tensor]:
+        return [x.mean(dim=(2, 3))]
+
+    def distance(self, x_rec: Tensor, seen: list[Tensor]) -> Tensor:
+        return (x_rec.mean(dim=(2, 3)) - seen[0]).abs().mean()
+
+
+def test_changed_settings_count_in_a_resumed_run(faces: Faces) -> None:
+    first = Trainer(replace(CONFIG, reconstruction_distance="robust"), CPU)
+    first.step(faces)
+    changes = {"beta1": 0.5, "beta2": 0.9, "encoder_lr_factor": 0.25, "equalised_lr_factor": 3.0}
+    second = Trainer(replace(CONFIG, **changes), CPU)  # with L1, too
+    second.load_state_dict(first.state_dict())
+    assert "robust" not in second.step(faces)
+    groups = [group for optimiser in second._optimisers() for group in optimiser.param_groups]
+    assert {group["betas"] for group in groups} == {(0.5, 0.9)}
+    assert [group["lr_factor"] for group in groups] == [0.25, 1.0, 3.0, 1.0]
+    moments = next(iter(second.encoder_optimiser.state.values()))
+    assert float(moments["step"]) == 2
+
+
+class OneRow(World):
+    """The first of four processes, next to three that hold always the same codes."""
+
+    def gather(self, z: Tensor) -> Tensor:
+        assert len(z) == 1
+        others = torch.randn(3, z.shape[1], generator=torch.Generator().manual_seed(0))
+        return torch.cat([z, F.normalize(others, dim=1)])
+
+    def average_gradients(self, parameters: object) -> None:
+        pass
+
+    def broadcast(self, tensors: object) -> None:
+        pass
+
+
+def test_a_process_may_hold_a_single_picture(faces: Faces) -> None:
+    """As with four graphics cards at 512 pixels: spreads are those of the whole batch, or are not told."""
+    phase = Phase(resolution=8, images=64, fade_images=0, batch=4, lr=2e-3, margin=0.05)
+    terms = Trainer(replace(CONFIG, phases=(phase,)), CPU, OneRow(0, 4)).step(faces)
+    assert "sample_spread" not in terms
+    assert all(bool(term.isfinite()) for term in terms.values())
 
 
 def test_the_seed_decides_the_run(faces: Faces) -> None:
