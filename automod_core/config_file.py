@@ -82,7 +82,7 @@ def build_config(
         draft.put((name,), Text(value) if isinstance(value, str) else value, lambda _, flag=flag: flag)  # type: ignore[misc]
     for text in (" ".join(text.split()) for text in sets):
         name, equals, word = text.partition("=")
-        if equals:
+        if equals and name.strip():
             draft.put(
                 tuple(part.strip() for part in name.split(".")),
                 Text(word.strip()),

@@ -181,7 +181,8 @@ def resume_run(
         tell: called with a sentence for each damaged checkpoint that was passed over.
 
     Raises:
-        UserError: there is no checkpoint, all are damaged, or the settings do not fit them.
+        UserError: there is no checkpoint, all are damaged, the settings do not fit them, or a run that is being trained
+            shall become longer.
     """
     check_run(folder)
     config = load_config(folder / CONFIG)
@@ -191,7 +192,8 @@ def resume_run(
     load(trainer, find_checkpoint(folder, tell=tell))
     trainer.world.barrier()  # all have read it
     if extend and trainer.world.is_first:
-        _write_text(folder / CONFIG, write_config(trainer.config))
+        with _only_one(folder, trainer):
+            _write_text(folder / CONFIG, write_config(trainer.config))
     return trainer
 
 

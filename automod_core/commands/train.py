@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from automod_core.train_config import TrainConfig
     from automod_core.trainer import Trainer
 
+_USAGE = """\
+automod train --data demo|PATH --out RUN [--preset NAME] [--config FILE] [--set KEY=VALUE ...] [settings]
+       automod train --resume RUN [--extend N] [--data PATH]
+       automod train --plan [...]
+       automod train --help"""
+
 _EPILOG = """\
 Ctrl+C (or SIGTERM) stops after the current step and saves; the exit code is 130 (143) then. A second one ends the
 program at once: the last checkpoint stays. --resume goes on from there, with the same pictures unless --data names
@@ -56,6 +62,7 @@ examples:
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = add_command(commands, "train", run, "Train a model on demo faces or on a folder of photos.", _EPILOG)
+    parser.usage = _USAGE
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="RUN", type=Path, help="new folder for the run")
     where.add_argument("--resume", metavar="RUN", type=Path, help="folder of a run to go on with")
@@ -171,8 +178,12 @@ def _is_new(folder: Path) -> bool:
     """Whether to start a run; when torchrun starts a command again after a failure, the run that is there goes on."""
     from automod_core.checkpoints import checkpoint_paths
 
-    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return not (again and checkpoint_paths(folder))
+    return not (_is_started_again() and checkpoint_paths(folder))
+
+
+def _is_started_again() -> bool:
+    """Whether torchrun starts this command again, after a failure."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
 class _Data(NamedTuple):
@@ -197,15 +208,20 @@ def _started(
 
 
 def _resumed(args: argparse.Namespace, folder: Path, world: "World", device: "torch.device") -> "tuple[Trainer, _Data]":
-    from automod_core.run import change_data, read_about, resume_run
+    from automod_core.config_file import load_config
+    from automod_core.run import CONFIG, change_data, check_run, read_about, resume_run
 
-    trainer = resume_run(folder, device, world=world, extend=args.extend, tell=warn)
-    about = read_about(folder)
+    check_run(folder)
+    about, config = read_about(folder), load_config(folder / CONFIG)
     data = _data_name(args.data) if args.data else about.data
     pairs = str(args.pairs.absolute()) if args.pairs else about.pairs
     if not data:
         raise UserError(f"{folder} does not say which pictures it was trained on; name them with --data.")
-    opened = _opened(args, data, pairs, trainer.config, device)
+    if not args.data and data != DEMO_DATA and not Path(data).exists():
+        raise UserError(f"The pictures of this run, {data}, are not there any more; name them with --data.")
+    opened = _opened(args, data, pairs, config, device)  # before the run is made longer: it may fail
+    extend = 0 if _is_started_again() else args.extend
+    trainer = resume_run(folder, device, world=world, extend=extend, tell=warn)
     if world.is_first:
         change_data(folder, data, pairs)
     return trainer, opened

@@ -115,14 +115,18 @@ def split_pictures(
     if len(rows) < 2:
         kept_apart = f", of which {testing.sum()} are held out" if testing.any() else ""
         raise UserError(
-            f"There are {len(pyramid.rows)} pictures that can be read among the {label}{kept_apart}; "
-            f"training needs at least two."
+            f"Of the {label}, {len(pyramid.rows)} can be read{kept_apart}; training needs at least two{_why(pyramid)}."
         )
     about = {"trained_on": f"{len(rows):,} {label}"} | about
     source = PreparedPictures(pyramid, rows, seed=seed, mirror=mirror, about=about)
     if testing.any():
         source.test = PreparedPictures(pyramid, pyramid.rows[testing], seed=seed, mirror=False, about=about)
     return source
+
+
+def _why(pyramid: Pyramid) -> str:
+    """End a sentence about too few pictures with what was wrong with the first of the others."""
+    return f" ({pyramid.skipped[0][1].rstrip('.')})" if pyramid.skipped else ""
 
 
 def checked_positions(positions: Tensor) -> NDArray[np.int64]:

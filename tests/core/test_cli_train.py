@@ -267,6 +267,8 @@ def test_torchrun_starts_again_and_the_run_goes_on(capsys, photos, tiny, folder,
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     assert call(*words) == 0  # the first try had not come to a run
     assert call(*words) == 0
+    assert call("train", "--resume", folder, "--extend", 8, "-q") == 0
+    assert images_of(folder)[-1] == 48  # the first try has made it longer, and it is not to be so twice
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
     assert "holds a run already" in refused(capsys, *words)
 
@@ -281,7 +283,11 @@ def test_train_refuses_what_does_not_fit(capsys, tmp_path, photos, tiny, folder)
     assert "holds no run" in refused(capsys, "train", "--resume", folder)
     assert "cannot be opened" in refused(capsys, "train", "--data", tmp_path / "none", "--out", folder)
     (tmp_path / "empty").mkdir()
-    assert "at least two" in refused(capsys, "train", "--data", tmp_path / "empty", "--out", folder)
+    assert "at least two." in refused(capsys, "train", "--data", tmp_path / "empty", "--out", folder)
+    (tmp_path / "empty" / "letter.jpg").write_text("Dear Anna")
+    told = refused(capsys, "train", "--data", tmp_path / "empty", "--out", folder)
+    assert "0 can be read" in told
+    assert "(letter.jpg is not a picture that can be opened)" in told
     assert not folder.exists()
     run.start_run(load_config(tiny), folder, torch.device("cpu"), about={})
     assert "holds a run already" in refused(capsys, "train", "--data", photos, "--out", folder)
@@ -370,12 +376,15 @@ def test_a_run_is_trained_by_one_process_at_a_time(capsys, photos, tiny, folder)
     with FileLock(folder / ".lock"):
         assert "by another process" in refused(capsys, "train", "--resume", folder, "--extend", 8, "-q")
     assert call("train", "--resume", folder, "-q") == 0
+    assert load_config(folder / "config.toml").total_images == 48  # it was not made longer
 
 
 def test_pictures_that_have_moved(capsys, tmp_path, photos, tiny, folder) -> None:
     assert call("train", "--data", photos, "--out", folder, "--config", tiny, "-q") == 0
     moved = photos.rename(tmp_path / "moved")
-    assert "cannot be opened" in refused(capsys, "train", "--resume", folder, "-q")
+    told = refused(capsys, "train", "--resume", folder, "--extend", 8, "-q")
+    assert "are not there any more; name them with --data" in told
+    assert load_config(folder / "config.toml").total_images == 48  # it was not made longer
     assert call("train", "--resume", folder, "--data", moved, "-q") == 0
     assert read_about(folder).data == str(moved)
     assert call("train", "--resume", folder, "-q") == 0
