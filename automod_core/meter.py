@@ -29,6 +29,8 @@ class TimedSource:
         began = time.perf_counter()
         try:
             return self._source.batch(positions, resolution)
+        except torch.OutOfMemoryError:
+            raise  # of the graphics card, where faces are drawn: the pictures are fine
         except (OSError, RuntimeError, ValueError, EOFError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
             raise UserError(

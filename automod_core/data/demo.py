@@ -14,6 +14,7 @@ from automod_core.data.collection import Reading, digest_of
 from automod_core.data.order import Order, mirrored
 from automod_core.data.pyramid import Progress, Pyramid, open_pyramid
 from automod_core.data.source import Source, checked_positions
+from automod_core.devices import send
 from automod_core.errors import UserError
 from automod_core.faces.draw import draw_faces, one_thread
 from automod_core.faces.factors import factors_at
@@ -70,7 +71,7 @@ class DemoFaces:
         numbers = checked_positions(positions)
         faces = self._draw(self._order.pictures(numbers) if self._order else numbers + self._first, resolution)
         if self._mirror:
-            flipped = torch.from_numpy(mirrored(numbers, self._seed)).to(self.device)
+            flipped = send(torch.from_numpy(mirrored(numbers, self._seed)), self.device)
             faces = torch.where(flipped[:, None, None, None], faces.flip(-1), faces)
         return faces
 

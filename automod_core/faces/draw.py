@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from automod_core.devices import send
 from automod_core.faces import palette
 from automod_core.faces.canvas import Canvas, saturate
 from automod_core.faces.factors import FACTOR_NAMES
@@ -34,7 +35,7 @@ def draw_faces(factors: Tensor | NDArray[np.float32], size: int, device: torch.d
 
     On a busy CPU, draw within `one_thread`.
     """
-    rows = torch.as_tensor(factors, dtype=torch.float32, device=device)
+    rows = send(torch.as_tensor(factors, dtype=torch.float32), torch.device(device))
     if rows.ndim != 2 or rows.shape[1] != len(FACTOR_NAMES):
         raise ValueError(f"factors must be (B, {len(FACTOR_NAMES)}), got {tuple(rows.shape)}")
     if size < 4:

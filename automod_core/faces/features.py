@@ -91,14 +91,14 @@ def _draw_cheeks(c: Canvas, face: Face) -> None:
     seen = saturate(c.front * 6.0)
     x, y = (across - 0.27) * 5.5, (c.v - 0.23) * 6.5
     spot = (1.0 - x * x - y * y).clamp_min(0.0)
-    rosy = palette.toward(face.skin * face.skin.new_tensor([0.98, 0.66, 0.66]), (0.92, 0.36, 0.36), 0.4)
+    rosy = palette.toward(face.skin * palette.constant((0.98, 0.66, 0.66), face.skin), (0.92, 0.36, 0.36), 0.4)
     c.paint(spot * seen * (0.05 + 0.6 * face["blush"]), rosy)
     dots = torch.zeros_like(c.u)
     lean = c.v + 0.04 * torch.sign(c.face)  # the two cheeks are not mirror images
     for at, down in _FRECKLES:
         squared = (across - at).square() + (lean - down).square()
         dots = torch.maximum(dots, (1.0 - squared * (1.0 / 0.026**2)).clamp_min(0.0))
-    brown = face.skin * face.skin.new_tensor([0.72, 0.50, 0.38])
+    brown = face.skin * palette.constant((0.72, 0.50, 0.38), face.skin)
     c.paint(saturate(dots * 1.6) * seen * face["freckles"], brown)
 
 
@@ -164,12 +164,12 @@ def _draw_mouth(c: Canvas, face: Face) -> None:
     c.paint(c.fill(torch.maximum(top - y, y - bottom)) * seen, face.lips)
     c.paint(bump((y - lower - 0.018) * 50.0) * bump(f * 9.0) * 0.35, palette.toward(face.lips, (1.0, 0.85, 0.85), 0.5))
     inside = c.fill(torch.maximum(-upper - y, y - lower) - 0.002) * seen
-    dark = face.lips.new_tensor([0.30, 0.07, 0.09]).expand_as(face.lips)
+    dark = palette.constant((0.30, 0.07, 0.09), face.lips).expand_as(face.lips)
     c.paint(inside, dark)
     teeth = inside * c.fill(y + upper - 0.058 * gape.sqrt() * arch) * saturate(gape * 8.0)
     c.paint(teeth, torch.full_like(dark, 0.97))
     tongue = inside * c.fill(ellipse(f, y - lower - 0.01, 0.09, 0.05 * gape + 0.002))
-    c.paint(tongue * saturate(gape * 3.0), dark.new_tensor([0.82, 0.36, 0.38]).expand_as(dark))
+    c.paint(tongue * saturate(gape * 3.0), palette.constant((0.82, 0.36, 0.38), dark).expand_as(dark))
 
 
 def _draw_eyes(c: Canvas, face: Face) -> None:

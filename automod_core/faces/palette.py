@@ -1,5 +1,7 @@
 """Colours of the demo faces from their factors. Imports torch."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -34,9 +36,23 @@ _HUE = (
 )
 
 
+def constant(values: tuple[float, ...] | tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    """Return numbers as a tensor of the type and on the device of another one; not to be written to.
+
+    They are kept: to send them to a graphics card each time would mean to wait for it each time.
+    """
+    return _kept(values, like.dtype, like.device)
+
+
+@lru_cache(maxsize=128)
+def _kept(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
+
+
 def ramp(stops: tuple[tuple[float, float, float], ...], t: Tensor) -> Tensor:
     """Colours (B, 3) at the places t (B,) in [0, 1] of a ramp with evenly spaced stops."""
-    table = torch.tensor(stops, dtype=t.dtype, device=t.device)
+    table = constant(stops, t)
     place = t.clamp(0.0, 1.0) * (len(stops) - 1)
     index = place.floor().long().clamp(max=len(stops) - 2)
     return torch.lerp(table[index], table[index + 1], (place - index)[:, None])
@@ -45,7 +61,7 @@ def ramp(stops: tuple[tuple[float, float, float], ...], t: Tensor) -> Tensor:
 def toward(colour: Tensor, target: tuple[float, float, float], amount: Tensor | float) -> Tensor:
     """Blend colours (B, 3) towards one colour by an amount in [0, 1], (B,) or a number."""
     share = amount[:, None] if isinstance(amount, Tensor) else amount
-    return colour + (colour.new_tensor(target) - colour) * share
+    return colour + (constant(target, colour) - colour) * share
 
 
 def skin_colour(tone: Tensor) -> Tensor:

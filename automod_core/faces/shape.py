@@ -53,7 +53,7 @@ def describe(rows: Tensor) -> Face:
     skin = palette.skin_colour(flat["skin_tone"])
     hair = palette.hair_colour(flat["hair_lightness"], flat["hair_warmth"], flat["grey"], flat["hair_dye"])
     natural = palette.hair_colour(flat["hair_lightness"] * 0.85, flat["hair_warmth"], flat["grey"], 0 * flat["grey"])
-    rosy = palette.toward(skin * skin.new_tensor([0.86, 0.62, 0.60]), (0.70, 0.28, 0.28), 0.25)
+    rosy = palette.toward(skin * palette.constant((0.86, 0.62, 0.60), skin), (0.70, 0.28, 0.28), 0.25)
     has_hair = 1.0 - raw["bald"]
     return Face(
         raw=raw,
@@ -65,7 +65,7 @@ def describe(rows: Tensor) -> Face:
         hair_out=has_hair * (0.03 + 0.19 * raw["hair_volume"] + 0.05 * raw["hair_curl"]),
         has_hair=has_hair,
         skin=skin,
-        shadow=skin * skin.new_tensor([0.80, 0.68, 0.66]),
+        shadow=skin * palette.constant((0.80, 0.68, 0.66), skin),
         hair=hair,
         beard=natural * 0.85,
         lips=palette.toward(rosy, (0.80, 0.10, 0.20), 0.85 * flat["lip_colour"]),
