@@ -125,7 +125,7 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     from automod_core.automodulator import choose_device
     from automod_core.config_file import load_config
     from automod_core.data.opening import open_collection
-    from automod_core.plan import plan, render
+    from automod_core.plan import UntrainedPerception, plan, render
     from automod_core.run import CONFIG, read_about
 
     if config is None:
@@ -133,7 +133,7 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     data = args.data or (read_about(args.resume).data if args.resume else "")
     device, pictures, perception = choose_device(args.device), 0, None
     if data == DEMO_DATA and (config.perceptual_weight or config.perceived_weight):
-        perception = _untaught_perception(config)
+        perception = UntrainedPerception(device)
     elif data and data != DEMO_DATA:
         with closing(open_collection(data, max(phase.resolution for phase in config.phases))) as collection:
             pictures = len(collection)
@@ -143,23 +143,9 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     return 0
 
 
-def _untaught_perception(config: "TrainConfig") -> "FacePerception":
-    """What takes as much time as the perception of a run, and has learnt nothing."""
-    import torch
-
-    from automod_core.faces.factor_net import FacePerception
-    from automod_core.pictures import DEMO_SEED, drawn_faces
-
-    class Untaught(FacePerception):
-        STEPS = 4  # the fewest that the schedule of its step size takes
-
-    size = max(phase.resolution for phase in config.phases)
-    return Untaught(torch.from_numpy(drawn_faces(8, size, DEMO_SEED)), DEMO_SEED)
-
-
 def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World", device: "torch.device") -> int:
     folder: Path = args.out or args.resume
-    if config is not None and _is_new(folder):
+    if config is not None and _is_new(folder, world):
         trainer, data = _started(args, config, world, device)
     else:
         trainer, data = _resumed(args, folder, world, device)
@@ -174,11 +160,14 @@ def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World",
     return 128 + (caught or [signal.SIGTERM])[0] if stopped else 0
 
 
-def _is_new(folder: Path) -> bool:
-    """Whether to start a run; when torchrun starts a command again after a failure, the run that is there goes on."""
+def _is_new(folder: Path, world: "World") -> bool:
+    """Whether to start a run; when torchrun starts a command again after a failure, the run that is there goes on.
+
+    The first process says so for all: a slower one might look when the first has begun to write already.
+    """
     from automod_core.checkpoints import checkpoint_paths
 
-    return not (_is_started_again() and checkpoint_paths(folder))
+    return not (_is_started_again() and world.any(world.is_first and bool(checkpoint_paths(folder))))
 
 
 def _is_started_again() -> bool:

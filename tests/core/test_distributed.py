@@ -184,8 +184,8 @@ def _trained(config: TrainConfig, world: World) -> tuple[dict[str, Tensor], dict
     weights = {f"{name} {key}": value for name, m in modules.items() for key, value in m.state_dict().items()}
     if trainer.pool is not None:
         weights["pool"] = world.gather_rows(trainer.pool.images)
-    spread = ("code_spread", "sample_spread")  # of each process, for the eye only
-    return weights, world.mean({name: term for name, term in terms.items() if name not in spread})
+    terms.pop("sample_spread", None)  # of each process, for the eye only
+    return weights, world.mean(terms)
 
 
 class Noise:
