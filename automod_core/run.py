@@ -2,7 +2,7 @@
 
 A run folder holds config.toml (every setting; edits count when the run is resumed), run.json (what the model will say
 of itself, where the pictures come from), log.jsonl, events/, sheets/, checkpoints/, and `latest` and `best`, which name
-a checkpoint.
+a checkpoint; and passed-over.txt, if some of the pictures cannot be used.
 """
 
 import dataclasses
@@ -44,6 +44,7 @@ from automod_core.trainer import Trainer
 from automod_core.watchdog import Trouble, Watchdog, advice, checkpoint_before, relief
 
 CONFIG, ABOUT, LOG, SHEETS, EVENTS = "config.toml", "run.json", "log.jsonl", "sheets", "events"
+PASSED_OVER = "passed-over.txt"
 _LOCK = ".lock"
 _OLD_CHECKPOINT = "checkpoint.pt"
 _FORMAT_VERSION = 1
@@ -104,7 +105,7 @@ def start_run(
 
 
 def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def check_free(folder: Path) -> None:
@@ -161,6 +162,17 @@ def change_data(folder: Path, data: str, pairs: str) -> None:
     if (about.data, about.pairs) != (data, pairs):
         values = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         _write_text(folder / ABOUT, json.dumps(values | {"data": data, "pairs": pairs}, indent=2))
+
+
+def list_passed_over(folder: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    """Keep with a run which of its pictures cannot be used, one sentence a line: Source.skipped.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    path = folder / PASSED_OVER
+    if skipped or path.exists():
+        _write_text(path, "".join(" ".join(reason.splitlines()) + "\n" for _, reason in skipped))
 
 
 def resume_run(

@@ -181,10 +181,11 @@ def open_pictures(args: argparse.Namespace, data: str, config: "TrainConfig", de
             device=device,
             progress=report,
         )
-    for _, reason in source.skipped[:_SKIPPED_SHOWN]:
-        warn(reason)
-    if (more := len(source.skipped) - _SKIPPED_SHOWN) > 0:
-        warn(f"{more} more pictures were passed over.")
+    if not args.quiet:
+        for _, reason in source.skipped[:_SKIPPED_SHOWN]:
+            warn(reason)
+        if (more := len(source.skipped) - _SKIPPED_SHOWN) > 0:
+            warn(f"{more} more picture{'s were' if more > 1 else ' was'} passed over.")
     return source
 
 

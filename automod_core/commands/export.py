@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automod_core.commands.common import (
+    DEMO_DATA,
     Commands,
     add_command,
     check_target,
@@ -77,6 +78,8 @@ def _pictures(args: argparse.Namespace, config: "TrainConfig") -> "Source | None
     try:
         if not data:
             raise UserError(f"{args.folder} does not say which pictures it was trained on.")
+        if data != DEMO_DATA and not Path(data).exists():
+            raise UserError(f"The pictures of this run, {data}, are not there any more.")
         return open_pictures(args, data, config, torch.device("cpu"))
     except UserError as error:
         reason = str(error).rstrip(".")

@@ -144,11 +144,15 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
 
 
 def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World", device: "torch.device") -> int:
+    from automod_core.run import list_passed_over
+
     folder: Path = args.out or args.resume
     if config is not None and _is_new(folder, world):
         trainer, data = _started(args, config, world, device)
     else:
         trainer, data = _resumed(args, folder, world, device)
+    if world.is_first:
+        list_passed_over(folder, data.pictures.skipped)
     with _stopping_signals() as caught, _full_disks_in_one_sentence():
         _train(args, trainer, data, folder, lambda: bool(caught))
     seen, total = trainer.images_seen, trainer.config.total_images

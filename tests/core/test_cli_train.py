@@ -123,7 +123,7 @@ def test_export_without_the_pictures_says_so(capsys, tmp_path, photos, tiny, fol
     assert call("train", "--data", photos, "--out", folder, "--config", tiny, "-q") == 0
     photos.rename(tmp_path / "moved")
     capsys.readouterr()
-    for change, words in ((None, f"{photos} cannot be opened"), ("", "does not say which pictures")):
+    for change, words in ((None, f"{photos}, are not there any more"), ("", "does not say which pictures")):
         if change is not None:
             values = json.loads((folder / "run.json").read_text())
             (folder / "run.json").write_text(json.dumps(values | {"data": change}))
@@ -175,6 +175,22 @@ def test_training_on_mirror_images_and_on_pairs_from_a_list(capsys, tmp_path, ph
     assert call("train", "--resume", other, "--extend", 8, "-q") == 0
     assert images_of(other)[-1] == 56
     assert read_about(other).pairs == str(pairs)
+
+
+def test_photos_that_were_passed_over_are_listed(capsys, photos, tiny, folder) -> None:
+    for number in range(7):
+        (photos / f"letter{number}.jpg").write_text("Dear Anna")
+    assert call("train", "--data", photos, "--out", folder, "--config", tiny, "--log-images", 48) == 0
+    error = capsys.readouterr().err
+    assert "letter4.jpg is not a picture that can be opened." in error
+    assert "2 more pictures were passed over." in error
+    listed = (folder / "passed-over.txt").read_text().splitlines()
+    assert listed == [f"letter{number}.jpg is not a picture that can be opened." for number in range(7)]
+    for number in range(7):
+        (photos / f"letter{number}.jpg").unlink()
+    assert call("train", "--resume", folder, "-q") == 0
+    assert capsys.readouterr().err == ""
+    assert (folder / "passed-over.txt").read_text() == ""
 
 
 # ---- settings ----
