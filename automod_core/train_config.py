@@ -197,7 +197,7 @@ class TrainConfig:
     activation_checkpointing: bool = setting(
         False,
         label="Recompute",
-        help="keep fewer feature maps and compute them again: less memory, a third more time",
+        help="keep fewer feature maps and compute them again: less memory for more time",
         group="Speed",
     )
 
