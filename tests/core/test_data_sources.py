@@ -83,8 +83,8 @@ def test_a_failing_disk_ends_the_preparation_and_nothing_is_passed_over_for_it(t
 
 
 def test_too_few_pictures_are_refused(tmp_path) -> None:
-    assert "0 pictures" in refused(tmp_path)
-    assert "1 pictures" in refused(make_folder(tmp_path / "one", 1))
+    assert "0 can be read" in refused(tmp_path)
+    assert "1 can be read" in refused(make_folder(tmp_path / "one", 1))
 
 
 @pytest.mark.parametrize("name", ["missing", "notes.txt", "\0"])
