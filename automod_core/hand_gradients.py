@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 VARIANCE_FLOOR = 1e-14  # only keeps a perfectly constant map from becoming 0 / 0
-_PIECE = 2**18  # values; as float32 they fill half of a core's second-level cache
+_PIECE = 2**18  # values; as float32 they fill half of the second-level cache of one core
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -75,7 +75,9 @@ class _Modulate(torch.autograd.Function):
 
 def _pieces(x: Tensor) -> Iterator[slice]:
     """Pictures to work on at once: on a CPU so few that what lies between the operations stays in its cache."""
-    count = max(1, _PIECE // x[0].numel()) if x.device.type == "cpu" else len(x)
+    if x.device.type != "cpu":
+        return iter([slice(None)])
+    count = max(1, _PIECE * torch.get_num_threads() // x[0].numel())
     return (slice(i, i + count) for i in range(0, len(x), count))
 
 
