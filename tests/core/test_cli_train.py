@@ -25,6 +25,8 @@ from automod_core.run import read_about
 from automod_core.trainer import Trainer
 from tests.core.command_line import call, refused, wrong_usage
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = """\
 preset = "demo"
 log_images = 20
@@ -37,14 +39,6 @@ phases = [
     { resolution = 8, images = 40, fade_images = 8, batch = 4, lr = 1e-3 },
 ]
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,6 @@ CONFIG_3 = TrainConfig(
     checkpoint_images=8,
 )
 ABOUT = {"name": "Tiny run", "trained_on": "twelve faces", "domain": "demo-faces", "licence": "CC0"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Noise:
@@ -161,6 +152,8 @@ import torch
 torch.set_num_threads(1)
 from automod_core.run import resume_run, train
 from tests.core.test_run import CPU, Noise
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 folder = Path(sys.argv[1])
 torch.manual_seed(99)
 torch.rand(7)

@@ -1,7 +1,6 @@
 """The trainer: it learns, it resumes bit by bit, pieces change nothing, and gradients reach only what they should."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,6 +18,8 @@ from automod_core.schedule import Moment, Phase, average_decay
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 from automod_core.training_pictures import blend
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(code_size=16, decoder_channels=(16, 16, 12), encoder_channels=(16, 16, 12), style_gain=4.0)
@@ -60,15 +61,6 @@ class Mirrored(Faces):
     def batch(self, positions: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
         pixels = super().batch(positions, resolution)
         return pixels, pixels.flip(-1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in a fixed order, so that runs can be compared bit by bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ from automod_core.watchdog import (
     advice,
     relief,
 )
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 LOOK = 8  # images: a single step
@@ -63,14 +64,6 @@ PROVOKED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a decoder hard of hearing": ({"model": dataclasses.replace(MODEL, style_gain=0.1)}, 256, KL),
     "far too large steps of the decoder": ({"encoder_lr_factor": 1e-5} | _second_phase(lr=1.0), 256, RECONSTRUCTION),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Noise:
