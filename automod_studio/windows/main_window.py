@@ -309,9 +309,8 @@ class MainWindow(QMainWindow):
         self.studio.session.edit(f"Reset {name}", partial(edits.reset_range, range_name=name))
 
     def _reset_block(self, block: int) -> None:
-        self.studio.session.edit(
-            f"Reset {views.block_text(self.studio.document.model, block)}", partial(edits.reset_block, block=block)
-        )
+        name = views.block_text(self.studio.document.model, block)
+        self.studio.session.edit(f"Reset {name}", partial(edits.reset_block, block=block))
 
     def _reset_all(self) -> None:
         self.studio.session.edit("Reset mix", edits.reset_all)
