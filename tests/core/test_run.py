@@ -24,6 +24,7 @@ from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 CONFIG_3 = TrainConfig(
     model=ModelConfig(code_size=8, decoder_channels=(6, 6, 4), encoder_channels=(6, 6, 4), style_gain=2.0),
@@ -152,8 +153,6 @@ import torch
 torch.set_num_threads(1)
 from automod_core.run import resume_run, train
 from tests.core.test_run import CPU, Noise
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 folder = Path(sys.argv[1])
 torch.manual_seed(99)
 torch.rand(7)
