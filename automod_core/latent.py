@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 _PRIOR_JITTER = 1e-6  # see fit_prior
+_MOST_STEERED = 0.99  # of a style's norm, that directions may take: some of the face has to stay
 
 
 def to_sphere(z: Tensor) -> Tensor:
@@ -75,6 +76,59 @@ def mix(weights: Tensor, codes: Tensor) -> Tensor:
     pure = (weights > 0).sum(dim=1, keepdim=True) == 1
     heaviest = codes[weights.argmax(dim=1)]
     return torch.where(pure | (norm < 1e-6), heaviest, mean / norm.clamp_min(1e-6))
+
+
+def steer(styles: Tensor, directions: Tensor, changes: Tensor) -> Tensor:
+    """Move styles along directions, by exactly as much as is asked for, and stay on the sphere.
+
+    In each block, the projection <s, v_i> on every direction with a change becomes <s, v_i> + change_i, whatever the
+    angles between the directions are, and what is orthogonal to all of them keeps its own direction. So the order of
+    the directions does not matter, and moving one leaves the values of the others that are moved.
+
+    Args:
+        styles: (..., n_blocks, n) of norm 1.
+        directions: (k, n) of norm 1; they need not be orthogonal.
+        changes: (n_blocks, k), of the projections; a direction whose change is 0 in a block is left out there.
+
+    Returns:
+        Styles like those given, of norm 1; a block without a change is returned bit by bit. Where the changes lead
+        off the sphere, the style goes as far as it can in that direction; where directions contradict one another, it
+        comes as near as it can (least squares).
+
+    Raises:
+        ValueError: shapes do not fit.
+
+    Source: Deep Automodulators, Sec. 4, where z + a v is used; here a is such that the change holds on the sphere
+    (docs/adr/0011-an-edit-is-a-recipe.md).
+    """
+    n_blocks, size = styles.shape[-2:]
+    if directions.ndim != 2 or directions.shape[1] != size or changes.shape != (n_blocks, len(directions)):
+        raise ValueError(
+            f"styles (..., n_blocks, n), directions (k, n) and changes (n_blocks, k) do not fit: "
+            f"{tuple(styles.shape)}, {tuple(directions.shape)} and {tuple(changes.shape)}"
+        )
+    steered = styles.clone()
+    for block in range(n_blocks):
+        active = changes[block] != 0
+        if bool(active.any()):
+            steered[..., block, :] = _steered(
+                styles[..., block, :], directions[active].to(styles), changes[block, active]
+            )
+    return steered
+
+
+def _steered(s: Tensor, v: Tensor, change: Tensor) -> Tensor:
+    """One block: s (..., n), v (k, n), change (k,) -> (..., n)."""
+    s64, v64 = s.double(), v.double()
+    dual = torch.linalg.pinv(v64, rtol=1e-6)  # (n, k): v64 @ dual is the identity on what can be reached
+    now = s64 @ v64.T  # (..., k)
+    rest = s64 - now @ dual.T  # orthogonal to every direction
+    within = (now + change.double()) @ dual.T  # in the span of the directions, with the wanted projections
+    length = torch.linalg.vector_norm(within, dim=-1, keepdim=True)
+    within = within * (_MOST_STEERED / length.clamp_min(_MOST_STEERED))
+    room = (1 - within.square().sum(dim=-1, keepdim=True)).clamp_min(0).sqrt()
+    rest_norm = torch.linalg.vector_norm(rest, dim=-1, keepdim=True)
+    return to_sphere(within + rest * (room / rest_norm.clamp_min(1e-12))).to(s)
 
 
 def random_codes(count: int, size: int, seed: int) -> Tensor:

@@ -1,52 +1,63 @@
 """Recipes: how a saved picture was made, exactly enough to open the edit again."""
 
-import base64
-import binascii
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from automod_core.errors import UserError
+from automod_core.recipe_parts import (
+    MAX_CODE_SIZE,
+    AttributeEdit,
+    RecipeSource,
+    Variation,
+    attribute_from_json,
+    attribute_problems,
+    attribute_to_json,
+    check,
+    decode_code,
+    encode_code,
+    name_problems,
+    variation_from_json,
+    variation_problems,
+    variation_to_json,
+)
+
+__all__ = ["AttributeEdit", "Recipe", "RecipeSource", "Variation", "read_recipe"]
 
 FORMAT = "automod-recipe"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had neither variations nor attributes
 KEYWORD = "automod-recipe"  # of the PNG text chunk
 
-MAX_SOURCES = 64
+MAX_SOURCES = 128
 MAX_BLOCKS = 32
-MAX_CODE_SIZE = 1 << 14
-MAX_NAME_LENGTH = 4096
+MAX_LAYERS = 256  # variations, and attributes
 MAX_WEIGHT = 1e6
-MAX_TEXT_BYTES = 8 << 20  # 64 codes of 16,384 numbers are 5.6 MB of base64
+MAX_TEXT_BYTES = 16 << 20  # 128 codes of 16,384 numbers are 11 MB of base64
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 1 << 20  # 200 megapixels in chunks of 8 KB are a tenth of this
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecipeSource:
-    """One of the pictures that were mixed: its name for people, and its code (n,) float32."""
-
-    name: str
-    code: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """Which codes were mixed, how, and by which model; arrays are never written to.
+    """All that a picture follows from: which codes were mixed, how, what was done to the mix, and by which model.
+
+    The styles are the mix, then the variations one after another, then all attributes at once; see
+    automod_core.styles. Arrays are never written to.
 
     Attributes:
         model_hash: SHA-256 of the model's weights, hex.
         model_name: the model's name for people.
-        sources: 1..64 sources whose codes have the same size.
+        sources: 1..128 sources whose codes have the same size.
         weights: (n_blocks, n_sources) float64, >= 0, each row with a positive sum; how much of each source each block
             takes.
-        format_version: of the JSON form.
+        variations: codes drawn anew, in the order in which they are laid over the mix.
+        attributes: what is moved, in any order.
 
     Raises:
         ValueError: anything above does not hold; lists every problem.
@@ -56,26 +67,37 @@ class Recipe:
     model_name: str
     sources: tuple[RecipeSource, ...]
     weights: np.ndarray
-    format_version: int = field(default=FORMAT_VERSION)
+    variations: tuple[Variation, ...] = ()
+    attributes: tuple[AttributeEdit, ...] = ()
 
     def __post_init__(self) -> None:
-        with np.errstate(over="ignore"):  # to infinity, which is refused below
-            sources = tuple(RecipeSource(s.name, np.array(s.code, dtype=np.float32)) for s in self.sources)
-        object.__setattr__(self, "sources", sources)
         object.__setattr__(self, "weights", np.array(self.weights, dtype=np.float64))
         problems = [*_text_problems(self), *_code_problems(self), *_weight_problems(self)]
+        problems = problems or list(_layer_problems(self))
         if problems:
             raise ValueError("; ".join(problems))
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks of the model."""
+        return len(self.weights)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The codes of the sources, (n_sources, n) float32."""
+        return np.stack([source.code for source in self.sources])
 
     def to_json(self) -> str:
         """ASCII text, the same for the same recipe; codes are base64 of little-endian float32, so no bit is lost."""
         return json.dumps(
             {
                 "format": FORMAT,
-                "format_version": self.format_version,
+                "format_version": FORMAT_VERSION,
                 "model": {"hash": self.model_hash, "name": self.model_name},
-                "sources": [{"name": source.name, "code": _encode_code(source.code)} for source in self.sources],
+                "sources": [{"name": source.name, "code": encode_code(source.code)} for source in self.sources],
                 "weights": self.weights.tolist(),
+                "variations": [variation_to_json(variation) for variation in self.variations],
+                "attributes": [attribute_to_json(attribute) for attribute in self.attributes],
             },
             allow_nan=False,
         )
@@ -93,9 +115,9 @@ class Recipe:
         """
         try:
             data = _parse(text)
-            _check(isinstance(data, dict) and data.get("format") == FORMAT, "it is not a recipe")
+            check(isinstance(data, dict) and data.get("format") == FORMAT, "it is not a recipe")
             version = data.get("format_version")
-            _check(type(version) is int and version >= 1, "its version is not a number")
+            check(type(version) is int and version >= 1, "its version is not a number")
             if version > FORMAT_VERSION:
                 raise UserError(f"{name} was saved by a newer version of the program (recipe format {version}).")
             return _from_data(data)
@@ -134,11 +156,6 @@ def read_recipe(path: Path | str) -> Recipe:
 # ---- checks ----
 
 
-def _check(holds: bool, problem: str) -> None:
-    if not holds:
-        raise ValueError(problem)
-
-
 def _parse(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
@@ -151,11 +168,8 @@ def _refuse_constant(constant: str) -> float:
 
 
 def _text_problems(recipe: Recipe) -> Iterator[str]:
-    if recipe.format_version != FORMAT_VERSION:
-        yield f"format version {recipe.format_version} is unknown"
-    texts = (recipe.model_hash, recipe.model_name, *(source.name for source in recipe.sources))
-    if not all(isinstance(text, str) and len(text) <= MAX_NAME_LENGTH for text in texts):
-        yield f"names must be text of at most {MAX_NAME_LENGTH} letters"
+    names = [s.name for s in recipe.sources] + [v.name for v in recipe.variations] + [a.name for a in recipe.attributes]
+    yield from name_problems([recipe.model_hash, recipe.model_name, *names])
 
 
 def _code_problems(recipe: Recipe) -> Iterator[str]:
@@ -184,6 +198,16 @@ def _weight_problems(recipe: Recipe) -> Iterator[str]:
         yield "all weights of a block are 0"
 
 
+def _layer_problems(recipe: Recipe) -> Iterator[str]:
+    size = len(recipe.sources[0].code)
+    if len(recipe.variations) > MAX_LAYERS or len(recipe.attributes) > MAX_LAYERS:
+        yield f"there must be at most {MAX_LAYERS} variations, and as many attributes"
+    for variation in recipe.variations:
+        yield from variation_problems(variation, recipe.n_blocks, size)
+    for attribute in recipe.attributes:
+        yield from attribute_problems(attribute, recipe.n_blocks, size)
+
+
 # ---- JSON ----
 
 
@@ -191,36 +215,25 @@ def _from_data(data: dict[str, Any]) -> Recipe:
     model: Any = data.get("model")
     sources: Any = data.get("sources")
     rows: Any = data.get("weights")
-    _check(isinstance(model, dict), "the model is missing")
-    _check(isinstance(sources, list) and 1 <= len(sources) <= MAX_SOURCES, f"there must be 1 to {MAX_SOURCES} sources")
-    _check(isinstance(rows, list) and 1 <= len(rows) <= MAX_BLOCKS, f"there must be 1 to {MAX_BLOCKS} rows of weights")
-    _check(all(isinstance(source, dict) for source in sources), "a source is not an object")
-    _check(all(isinstance(row, list) and len(row) == len(sources) for row in rows), "a row of weights has a wrong size")
-    _check(all(type(weight) in (int, float) for row in rows for weight in row), "a weight is not a number")
-    _check(all(type(model.get(key)) is str for key in ("hash", "name")), "the model has no name or no hash")
-    _check(all(type(source.get("name")) is str for source in sources), "a source has no name")
+    check(isinstance(model, dict), "the model is missing")
+    check(isinstance(sources, list) and 1 <= len(sources) <= MAX_SOURCES, f"there must be 1 to {MAX_SOURCES} sources")
+    check(isinstance(rows, list) and 1 <= len(rows) <= MAX_BLOCKS, f"there must be 1 to {MAX_BLOCKS} rows of weights")
+    check(all(isinstance(source, dict) for source in sources), "a source is not an object")
+    check(all(isinstance(row, list) and len(row) == len(sources) for row in rows), "a row of weights has a wrong size")
+    check(all(type(weight) in (int, float) for row in rows for weight in row), "a weight is not a number")
+    check(all(type(model.get(key)) is str for key in ("hash", "name")), "the model has no name or no hash")
+    check(all(type(source.get("name")) is str for source in sources), "a source has no name")
+    variations, attributes = data.get("variations", []), data.get("attributes", [])  # version 1 has none
+    check(isinstance(variations, list) and len(variations) <= MAX_LAYERS, "the variations are no list")
+    check(isinstance(attributes, list) and len(attributes) <= MAX_LAYERS, "the attributes are no list")
     return Recipe(
         model_hash=model["hash"],
         model_name=model["name"],
-        sources=tuple(RecipeSource(source["name"], _decode_code(source.get("code"))) for source in sources),
+        sources=tuple(RecipeSource(source["name"], decode_code(source.get("code"))) for source in sources),
         weights=np.array(rows, dtype=np.float64),
+        variations=tuple(variation_from_json(entry) for entry in variations),
+        attributes=tuple(attribute_from_json(entry) for entry in attributes),
     )
-
-
-def _encode_code(code: np.ndarray) -> str:
-    return base64.b64encode(code.astype("<f4").tobytes()).decode("ascii")
-
-
-def _decode_code(text: Any) -> np.ndarray:
-    """Base64 text -> (n,) float32."""
-    _check(type(text) is str, "a source has no code")
-    _check(len(text) <= 6 * MAX_CODE_SIZE, "a code is too long")
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError("a code is not valid base64") from error
-    _check(len(raw) % 4 == 0, "a code is cut short")
-    return np.frombuffer(raw, dtype="<f4").astype(np.float32)
 
 
 # ---- PNG text chunks ----
@@ -235,9 +248,9 @@ def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         size, kind = int.from_bytes(header[:4], "big"), header[4:]
         if kind in (b"tEXt", b"zTXt", b"iTXt") and size <= MAX_TEXT_BYTES:
             data = file.read(size)
-            check = file.read(4)
+            checksum = file.read(4)
             if data.partition(b"\0")[0] == KEYWORD.encode():
-                _check(check == zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big"), "its checksum is wrong")
+                check(checksum == zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big"), "its checksum is wrong")
             yield kind, data
         else:
             file.seek(size + 4, 1)
@@ -262,5 +275,5 @@ def _inflate(data: bytes) -> bytes:
     """Decompress, but never more than a recipe can have."""
     stream = zlib.decompressobj()
     text = stream.decompress(data, MAX_TEXT_BYTES)
-    _check(not stream.unconsumed_tail, "it is too long")
+    check(not stream.unconsumed_tail, "it is too long")
     return text
