@@ -38,10 +38,18 @@ class DecoderBlock(nn.Module):
 
     def forward(self, canvas: Tensor, style: Tensor, noise: int | None = None) -> Tensor:
         """Canvas that enters, style (B, n) already multiplied by the gain, seed of noise -> canvas that leaves."""
+        return self.paint(self.grow(canvas, noise), style, noise)
+
+    def grow(self, canvas: Tensor, noise: int | None = None) -> Tensor:
+        """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
         x = self.conv0(canvas)
         if self.enlarges:
             x = blur(x)
-        x = adain(_leaky(add_noise(x, self.noise0, noise)), self.style0(style))
+        return _leaky(add_noise(x, self.noise0, noise))
+
+    def paint(self, x: Tensor, style: Tensor, noise: int | None = None) -> Tensor:
+        """The rest: what `grow` gave, which is left as it is, and a style -> canvas that leaves."""
+        x = adain(x, self.style0(style))
         if not self.first:
             x = add_noise(self.conv1(x), self.noise1, None if noise is None else noise + 1)
             x = adain(_leaky(x), self.style1(style))

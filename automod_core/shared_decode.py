@@ -1,0 +1,155 @@
+"""Many pictures that have styles in common: what they share is computed once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from automod_core.automodulator import Automodulator
+
+BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the first ones come soon
+
+
+def decode_shared(
+    model: "Automodulator", styles: Tensor, resolution: int | None = None, batch: int = BATCH
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Decode pictures, running every block once for all pictures whose styles are the same up to that block.
+
+    The pictures form a tree: two of them share the canvases of blocks 0..k if their styles are bitwise equal there, and
+    the first half of block k + 1 too, in which no style has a part. The tree is walked depth first, `batch` canvases
+    of the largest block at a time; smaller blocks go through in larger groups of the same memory. So memory does not
+    grow with the number of pictures: at each block, there are at most some three such groups.
+
+    Args:
+        model: the model.
+        styles: (N, n_blocks, n) of norm 1, or codes (N, n).
+        resolution: as in Automodulator.decode.
+        batch: most pictures at once.
+
+    Yields:
+        Which of the styles, and their pictures (b, 3, R, R), b <= batch, as they are finished; every picture comes
+        once. They equal those of Automodulator.decode but for the last digits. Nothing is computed ahead: a caller
+        who stops asking stops the work.
+
+    Raises:
+        ValueError: the styles have another shape, the resolution has no head, or the batch is not positive.
+    """
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, got {batch}")
+    tree = _Tree(model, model._as_styles(styles).detach(), model.level_of(resolution), batch)
+    return _pictures(tree)
+
+
+@torch.inference_mode()
+def _pictures(tree: "_Tree") -> Iterator[tuple[list[int], Tensor]]:
+    """A generator of its own, so that wrong arguments are told before the first picture is asked for."""
+    everything = np.zeros(len(tree.styles), dtype=np.int64)
+    if len(everything):
+        yield from tree.walk(0, tree.start(), everything, np.arange(len(everything)))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Pictures that go through a block together, as nodes of the tree.
+
+    Attributes:
+        parents: (m,) number of the canvas that enters, for each node; ascending.
+        examples: (m,) one of the pictures that belong to each node.
+        nodes: (p,) node of each picture, 0..m-1.
+        pictures: (p,) numbers of the pictures.
+    """
+
+    parents: np.ndarray
+    examples: np.ndarray
+    nodes: np.ndarray
+    pictures: np.ndarray
+
+
+class _Tree:
+    """The tree of common beginnings of styles, and how to walk it."""
+
+    def __init__(self, model: "Automodulator", styles: Tensor, level: int, batch: int) -> None:
+        config = model.card.architecture
+        self.styles = styles * config.style_gain  # (N, n_blocks, n)
+        self._decoder, self._level, self._batch = model._decoder, level, batch
+        self._last = config.last_block(level)
+        self._ids = [_equal_rows(styles[:, i]) for i in range(self._last + 1)]  # of the style of each picture
+        sizes = zip(config.block_levels, config.block_sizes, strict=True)
+        values = [config.decoder_channels[block_level] * size**2 for block_level, size in sizes][: self._last + 1]
+        self._limits = [batch * max(values) // value for value in values]  # nodes at once
+
+    def start(self) -> Tensor:
+        """The canvas (1, C, 4, 4) with which every picture starts."""
+        return self._decoder.run(self.styles[:1], last=-1)
+
+    def walk(
+        self, block: int, canvases: Tensor, parents: np.ndarray, pictures: np.ndarray
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Finish pictures from a block on.
+
+        Args:
+            block: the block that is next.
+            canvases: (M, C, H, W), those that enter it.
+            parents: (P,) which of the canvases each picture continues.
+            pictures: (P,) numbers of the pictures.
+        """
+        grown, grown_of = None, np.empty(0, np.int64)  # what is left of the group before
+        for group in self._groups(block, parents, pictures):
+            needed = np.unique(group.parents)
+            grown = self._grown(block, canvases, needed, grown, grown_of)
+            rows = np.searchsorted(needed, group.parents)
+            x = grown if len(rows) == len(needed) else grown[torch.from_numpy(rows).to(grown.device)]
+            grown, grown_of = grown[-1:].clone(), needed[-1:]  # its children may go on in the next group
+            style = self.styles[torch.from_numpy(group.examples).to(x.device), block]
+            x = self._decoder.blocks[block].paint(x, style)  # type: ignore[operator]
+            if block < self._last:
+                yield from self.walk(block + 1, x, group.nodes, group.pictures)
+            else:
+                yield from self._finished(x, group)
+
+    def _groups(self, block: int, parents: np.ndarray, pictures: np.ndarray) -> Iterator[_Group]:
+        """Sort pictures into nodes, one for each canvas and style, and nodes into groups of bounded size.
+
+        Nodes of one canvas stand together; apart from that, the order is that of the pictures.
+        """
+        keys = np.stack([parents, self._ids[block][pictures]], axis=1)
+        _, first, nodes = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        order = np.lexsort((first, parents[first]))  # (m,): by canvas, then by first picture
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        nodes, first = place[nodes.reshape(-1)], first[order]
+        for start in range(0, len(first), self._limits[block]):
+            chosen = first[start : start + self._limits[block]]
+            inside = (nodes >= start) & (nodes < start + len(chosen))
+            yield _Group(parents[chosen], pictures[chosen], nodes[inside] - start, pictures[inside])
+
+    def _grown(
+        self, block: int, canvases: Tensor, needed: np.ndarray, kept: Tensor | None, kept_of: np.ndarray
+    ) -> Tensor:
+        """The first half of a block for some canvases; `kept` is that of canvas `kept_of`, from the group before."""
+        reuse = kept is not None and needed[0] == kept_of[0]
+        missing = needed[1:] if reuse else needed
+        parts = [kept] if reuse and kept is not None else []
+        if len(missing):
+            whole = len(missing) == len(canvases)
+            entering = canvases if whole else canvases[torch.from_numpy(missing).to(canvases.device)]
+            parts.append(self._decoder.blocks[block].grow(entering))  # type: ignore[operator]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _finished(self, canvases: Tensor, group: _Group) -> Iterator[tuple[list[int], Tensor]]:
+        painted = self._decoder.picture(canvases, self._level)  # (m, 3, R, R)
+        for start in range(0, len(group.pictures), self._batch):
+            part = slice(start, start + self._batch)
+            rows = torch.from_numpy(group.nodes[part]).to(painted.device)
+            yield group.pictures[part].tolist(), painted[rows]
+
+
+def _equal_rows(rows: Tensor) -> np.ndarray:
+    """Number vectors (N, n) so that two have the same number if they are bitwise equal."""
+    plain = np.ascontiguousarray(rows.cpu().numpy())
+    raw = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).reshape(-1)
+    return np.unique(raw, return_inverse=True)[1].reshape(-1)
