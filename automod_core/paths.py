@@ -24,6 +24,16 @@ def user_models_dir() -> Path:
     return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "models"
 
 
+def shipped_attributes_dir() -> Path:
+    """Folder of the attributes that ship, for the model that ships."""
+    return assets_dir() / "attributes"
+
+
+def attributes_dir() -> Path:
+    """Folder of the user's attributes; not created here."""
+    return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "attributes"
+
+
 def cache_dir() -> Path:
     """Folder for what can be made again; not created here."""
     return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
