@@ -1,15 +1,17 @@
-"""The boundary between the document and the window: a QObject that holds the current Document and its undo stack."""
+"""The boundary between the document and the window: a QObject that holds the current Document and its history."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoStack
 
-from automod_studio.commands import MERGE_WITHIN_S, SwapDocument
+from automod_studio.document.history import History, State
 from automod_studio.document.model import Document
-from automod_studio.views import HistoryView
+
+#: Nudges of the same control that follow one another within this time are one step.
+MERGE_WITHIN_S = 0.8
 
 
 class Session(QObject):
@@ -18,20 +20,24 @@ class Session(QObject):
     Signals:
         changed: the document is another one, also in mid-drag.
         history_changed: steps were made, undone, redone or forgotten.
+        state_changed(int): a state of the history got another name, star, thumbnail or document; its id.
+        clean_changed: the document became, or ceased to be, the one that was saved.
     """
 
     changed = Signal()
     history_changed = Signal()
+    state_changed = Signal(int)
+    clean_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.stack = QUndoStack(self)
-        self._document = Document()
-        self._base_text = "Start"
+        self.history = History(Document())
+        self._document = self.history.current.document
+        self._clean: Document | None = self._document
         # In mid-drag: the document before it, and the control that is dragged. Each move is applied to
         # the former, so that passing through a share of 1 does not forget the others' proportions.
         self._drag: tuple[Hashable, str, Document] | None = None
-        self.stack.indexChanged.connect(self._index_changed)
+        self._last_step: tuple[Hashable, float, State] | None = None  # what a nudge may be merged with
 
     @property
     def document(self) -> Document:
@@ -43,13 +49,33 @@ class Session(QObject):
         """Whether a slider is held."""
         return self._drag is not None
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return self.history.current.parent is not None or self.in_drag
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a step was taken back."""
+        return self.history.current.onward is not None and not self.in_drag
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the document is the one that was saved."""
+        return self._document is self._clean
+
     def start(self, document: Document, text: str = "Start") -> None:
         """Begin anew with a document; its history is empty."""
-        self._drag = None
-        self._base_text = text
-        self.stack.clear()
-        self._put(document)
+        self.restore(History(document, text))
+
+    def restore(self, history: History) -> None:
+        """Put a whole history in place, such as that of a session file; nothing of it counts as unsaved."""
+        self._drag = self._last_step = None
+        self.history = history
+        self._clean = history.current.document
+        self._put(history.current.document)
         self.history_changed.emit()
+        self.clean_changed.emit()
 
     def edit(
         self,
@@ -63,7 +89,7 @@ class Session(QObject):
         before = self._document
         after = edit(before)
         if after is not before:
-            self.stack.push(SwapDocument(text, before, after, self._put, key, merge_within_s))
+            self._step(text, after, key, merge_within_s)
 
     def drag(self, key: Hashable, text: str, edit: Callable[[Document], Document], finished: bool) -> None:
         """Apply one move of a drag; all moves until `finished` are one step.
@@ -94,32 +120,69 @@ class Session(QObject):
         _key, text, base = self._drag
         self._drag = None
         if self._document is not base:
-            self.stack.push(SwapDocument(text, base, self._document, self._put))
+            self._step(text, self._document, None, 0)
 
     def undo(self) -> None:
         """Take back one step."""
         self.finish_drag()
-        self.stack.undo()
+        if self.history.undo():
+            self._arrived()
 
     def redo(self) -> None:
         """Do again what was taken back."""
         self.finish_drag()
-        self.stack.redo()
+        if self.history.redo():
+            self._arrived()
 
-    def jump(self, index: int) -> None:
-        """Go to any entry of the history; 0 is the state before the first step."""
+    def jump(self, state_id: int) -> None:
+        """Go to any state of the history. KeyError if there is none of this id."""
         self.finish_drag()
-        self.stack.setIndex(index)
+        state = self.history.state(state_id)
+        if state is not self.history.current:
+            self.history.go(state)
+            self._arrived()
 
-    def history(self) -> HistoryView:
-        """What the history panel shows."""
-        steps = tuple(self.stack.text(i) for i in range(self.stack.count()))
-        return HistoryView((self._base_text, *steps), self.stack.index())
+    def set_clean(self) -> None:
+        """Remember the document as the one that was saved."""
+        self._clean = self._document
+        self.clean_changed.emit()
 
-    def _index_changed(self, _index: int) -> None:
+    def rename_state(self, state_id: int, name: str) -> None:
+        """Give a state a name; "" takes it away. KeyError if there is no such state."""
+        self.history.state(state_id).name = name.strip()
+        self.state_changed.emit(state_id)
+
+    def star_state(self, state_id: int, starred: bool) -> None:
+        """Mark a state, or not. KeyError if there is no such state."""
+        self.history.state(state_id).starred = starred
+        self.state_changed.emit(state_id)
+
+    def set_thumbnail(self, state_id: int, thumbnail: bytes) -> None:
+        """Give a state its small picture, the bytes of an image file. KeyError if there is no such state."""
+        self.history.state(state_id).thumbnail = thumbnail
+        self.state_changed.emit(state_id)
+
+    def _step(self, text: str, after: Document, key: Hashable | None, merge_within_s: float) -> None:
+        now, last, current = time.monotonic(), self._last_step, self.history.current
+        merges = last is not None and key is not None and key == last[0] and now - last[1] <= merge_within_s
+        if merges and last is not None and last[2] is current and not current.children:
+            self.history.replace(after, text)
+            self.state_changed.emit(current.id)
+        else:
+            self.history.add(after, text)
+        self._last_step = (key, now, self.history.current)
+        self._put(after)
+        self.history_changed.emit()
+
+    def _arrived(self) -> None:
+        self._last_step = None
+        self._put(self.history.current.document)
         self.history_changed.emit()
 
     def _put(self, document: Document) -> None:
         if document is not self._document:
+            was_clean = self.is_clean
             self._document = document
             self.changed.emit()
+            if was_clean != self.is_clean:
+                self.clean_changed.emit()

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from automod_core.errors import UserError
 from automod_core.paths import assets_dir, default_model_path, state_dir
-from automod_studio import views
+from automod_studio import thumbnails, views
 from automod_studio.document import edits
-from automod_studio.document.model import Document, Source
+from automod_studio.document.model import Document, Source, recipe_of, same_picture
 from automod_studio.model_library import list_models
 from automod_studio.session import Session
 from automod_studio.settings import Settings
@@ -65,6 +65,7 @@ class Studio(QObject):
         model_changed: another model, or another device.
         busy: str, what is going on that one waits for; "" when it is over.
         message: str sentence, str details, str level ("info", "warning" or "error").
+        previewed: (H, W, 3) uint8, a picture to show for a while in the place of the document's; None ends it.
         saved: Path of a picture that the person saved, or opened again.
         ready: the first model is loaded.
     """
@@ -75,6 +76,7 @@ class Studio(QObject):
     model_changed = Signal()
     busy = Signal(str)
     message = Signal(str, str, str)
+    previewed = Signal(object)
     saved = Signal(object)
     ready = Signal()
 
@@ -86,8 +88,9 @@ class Studio(QObject):
         self.shown: tuple[Document, np.ndarray] | None = None  # the last picture, and what it is the picture of
         self.saved_path: Path | None = None
         self.sample_paths = sample_paths()
-        self._service = service
+        self.service = service
         self._rendering: dict[int, Document] = {}  # render request -> what it is the picture of
+        self._asked: Document | None = None  # what was rendered last, or is being rendered
         self._sources_shown: tuple[Source, ...] = ()
         self._photo_requests: dict[int, _PhotoRequest] = {}
         self._waiting: list[_PhotoRequest] = []  # until there is a model
@@ -108,6 +111,7 @@ class Studio(QObject):
         self._autosave_clock.setInterval(_AUTOSAVE_AFTER_MS)
         self._autosave_clock.timeout.connect(self._autosave)
         self.session.history_changed.connect(self._autosave_clock.start)
+        self.session.history_changed.connect(self._keep_thumbnail)
         self._take_in_clock = QTimer(self)  # after the edit that ends a drag, not within it
         self._take_in_clock.setSingleShot(True)
         self._take_in_clock.timeout.connect(self._take_in_all_held)
@@ -145,11 +149,11 @@ class Studio(QObject):
     def load_model(self, path: Path, device: str | None = None) -> None:
         """Change the model; the sources are encoded anew. Until it is there, everything stays as it is."""
         self.session.finish_drag()
-        self._model_request = self._service.next_id()
+        self._model_request = self.service.next_id()
         self._loading = True
         self.busy.emit("Loading the model…")
         self._model_device = device or self.settings.device
-        self._service.submit(LoadModel(self._model_request, str(path), self._model_device, self.document.sources))
+        self.service.submit(LoadModel(self._model_request, str(path), self._model_device, self.document.sources))
 
     def set_device(self, device: str) -> None:
         """Let another device draw; `device` as in the settings."""
@@ -245,9 +249,9 @@ class Studio(QObject):
         known: tuple[str, ...] = ()
         if request.open_recipe:
             known = tuple(str(e.path) for e in list_models(self.settings.recent_models) if e.usable)
-        number = self._service.next_id()
+        number = self.service.next_id()
         self._photo_requests[number] = request
-        self._service.submit(LoadPhotos(number, tuple(request.items), model, request.open_recipe, known))
+        self.service.submit(LoadPhotos(number, tuple(request.items), model, request.open_recipe, known))
 
     @property
     def reading(self) -> bool:
@@ -257,7 +261,7 @@ class Studio(QObject):
     def stop_reading(self) -> None:
         """Leave out the photos that are not read yet."""
         for number in [n for n, request in self._photo_requests.items() if request.waiting]:
-            self._service.cancel(number)
+            self.service.cancel(number)
             request = self._photo_requests.pop(number)
             left = len(request.waiting)
             self.message.emit(f"Stopped: {_photos(len(request.added))} added, {left} left out.", "", "info")
@@ -356,7 +360,7 @@ class Studio(QObject):
             self.message.emit("Opened the last mix; Undo brings back the one before.", "", "info")
             return
         self.saved_path = path
-        self.session.stack.setClean()
+        self.session.set_clean()
         self.saved.emit(path)
         self.message.emit(f"Opened the mix in {path.name}; Undo brings back the one before.", "", "info")
 
@@ -366,21 +370,24 @@ class Studio(QObject):
         if self.document.sources is not self._sources_shown:  # a slider leaves the cards alone
             self._sources_shown = self.document.sources
             self.sources_changed.emit()
-        self._render()
+        if self._asked is None or not same_picture(self.document, self._asked):
+            self._render()
+        elif self.shown is not None and same_picture(self.document, self.shown[0]):
+            self.shown = (self.document, self.shown[1])
 
     def _render(self) -> None:
-        document = self.document
+        document = self._asked = self.document
         if document.model is None:
             return
         if not document.sources:
-            self._service.forget_render()
+            self.service.forget_render()
             self._rendering.clear()
             self.shown = None
             self.nothing_to_show.emit("Drop photos here, or click a sample on the left.")
             return
-        number = self._service.next_id()
+        number = self.service.next_id()
         self._rendering[number] = document
-        self._service.render(Render(number, document.model, document.weights, document.codes))
+        self.service.render(Render(number, document.model, recipe_of(document)))
 
     def _rendered(self, reply: Rendered) -> None:
         document = self._rendering[reply.id]
@@ -388,21 +395,30 @@ class Studio(QObject):
         if reply.image is None:
             self._report(reply.trouble)
             return
+        if same_picture(document, self.document):
+            document = self.document
         self.shown = (document, reply.image)
         self.device = reply.device
+        self._keep_thumbnail()
         self.picture_shown.emit(reply)
         if reply.notice:
             self.message.emit(reply.notice, "", "warning")
+
+    def _keep_thumbnail(self) -> None:
+        """Give the current state of the history its small picture, once its own picture is there."""
+        state = self.session.history.current
+        if self.shown is not None and self.shown[0] is state.document and not state.thumbnail:
+            self.session.set_thumbnail(state.id, thumbnails.encode(self.shown[1]))
 
     # ---- saving ----
 
     def save(self, path: Path, purpose: str = "save") -> None:
         """Write the picture of the document as it is now, with its recipe."""
-        self._service.submit(SavePicture(self._service.next_id(), path, self.document, purpose))
+        self.service.submit(SavePicture(self.service.next_id(), path, self.document, purpose))
 
     def keep_last_mix(self) -> None:
         """Keep the picture with its recipe, so that the next start can offer it. For the end of the program."""
-        if self.shown is None or self.session.stack.count() == 0:
+        if self.shown is None or len(self.session.history) == 1:
             return
         try:
             saved_picture.write(last_mix_path(), self.shown[1], self.shown[0])
@@ -410,7 +426,7 @@ class Studio(QObject):
             log.warning("the last mix was not kept: %s", error)
 
     def _autosave(self) -> None:
-        if self.document.sources and self.session.stack.count():
+        if self.document.sources and len(self.session.history) > 1:
             self.save(last_mix_path(), "autosave")
 
     def _picture_saved(self, reply: PictureSaved) -> None:
@@ -421,7 +437,7 @@ class Studio(QObject):
             return
         self.saved_path = reply.path
         if reply.document is self.document:
-            self.session.stack.setClean()
+            self.session.set_clean()
         self.saved.emit(reply.path)
         hint = "" if reply.path.suffix.lower() == ".png" else " Only a PNG can be opened again as a mix."
         self.message.emit(f"Saved {reply.path.name}.{hint}", str(reply.path), "info")
@@ -468,7 +484,7 @@ def sample_paths() -> list[Path]:
 def starter_of(document: Document, sources: Sequence[Source]) -> Document:
     """The document of a fresh start: the samples, mixed by default, to make way for the first photos."""
     mixed = edits.add_sources(document, sources)
-    return Document(mixed.model, mixed.sources, mixed.weights.copy(), starter=True)
+    return replace(mixed, starter=True)
 
 
 def _photos(count: int) -> str:

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from automod_core.recipe import AttributeEdit, Variation
 from automod_studio.document.model import SOURCE_COLORS, Document, ModelRef, Source
+from automod_studio.document.path import MotionPath
 
 
 def default_weights(model: ModelRef, n_sources: int) -> np.ndarray:
@@ -34,6 +36,15 @@ def is_default(document: Document) -> bool:
     """Whether nothing was moved since the sources came in."""
     if document.model is None:
         return True
+    if document.variations or document.attributes:
+        return False
+    return has_default_weights(document)
+
+
+def has_default_weights(document: Document) -> bool:
+    """Whether no share was moved since the sources came in."""
+    if document.model is None:
+        return True
     return np.allclose(document.weights, default_weights(document.model, len(document.sources)), atol=1e-6)
 
 
@@ -56,10 +67,12 @@ def add_sources(document: Document, sources: Sequence[Source]) -> Document:
         colors.append(color)
         named.append(replace(source, letter=letter, color_index=color))
     combined = (*kept, *named)
-    if not kept or is_default(document):
+    if not kept or has_default_weights(document):
         weights = default_weights(document.model, len(combined))
     else:
         weights = np.concatenate([document.weights, np.zeros((document.model.n_blocks, len(named)))], axis=1)
+    if document.starter:  # nothing of the samples stays
+        document = replace(document, variations=(), attributes=())
     return replace(document, sources=combined, weights=weights, starter=False)
 
 
@@ -67,7 +80,7 @@ def remove_source(document: Document, source_id: int) -> Document:
     """Take a source out; its share goes to the others in their proportions. KeyError if it is not there."""
     index = document.index_of(source_id)
     sources = document.sources[:index] + document.sources[index + 1 :]
-    if document.model is not None and is_default(document):
+    if document.model is not None and has_default_weights(document):
         weights = default_weights(document.model, len(sources))
     else:
         weights = _normalised(np.delete(document.weights, index, axis=1))
@@ -103,14 +116,16 @@ def reset_block(document: Document, block: int) -> Document:
 
 
 def reset_all(document: Document) -> Document:
-    """Return the whole mix to the default."""
-    return _reset(document, tuple(range(_model(document).n_blocks)))
+    """Return the whole mix to the default, and take variations and attributes away."""
+    plain = replace(document, variations=(), attributes=())
+    return _reset(plain, tuple(range(_model(document).n_blocks)))
 
 
 def set_model(document: Document, model: ModelRef, sources: Sequence[Source]) -> Document:
     """Change the model; `sources` are the document's, encoded anew in the same order.
 
-    Each new block takes the shares of the block that lay at the same place in the range of the same name.
+    Each new block takes the shares of the block that lay at the same place in the range of the same name. Variations,
+    attributes, pins and keyframes are made of another model's codes: they go.
     """
     if [s.id for s in sources] != [s.id for s in document.sources]:
         raise ValueError("the sources must be the document's own, in order")
@@ -119,7 +134,60 @@ def set_model(document: Document, model: ModelRef, sources: Sequence[Source]) ->
     else:
         rows = [_matching_block(document.model, model, block) for block in range(model.n_blocks)]
         weights = document.weights[rows].copy()
-    return replace(document, model=model, sources=tuple(sources), weights=weights)
+    changed = replace(document, model=model, sources=tuple(sources), weights=weights)
+    if document.model is None or document.model.hash == model.hash:
+        return changed
+    return replace(
+        changed,
+        variations=(),
+        attributes=(),
+        gallery=replace(document.gallery, locked=frozenset(), pins=()),
+        grid=replace(document.grid, range_name=""),
+        path=MotionPath(),
+    )
+
+
+def set_weights(document: Document, weights: np.ndarray) -> Document:
+    """Put shares in place, (n_blocks, n_sources) >= 0 with a positive sum per row; they are scaled to sum 1."""
+    return replace(document, weights=_normalised(np.asarray(weights, dtype=np.float64)), starter=False)
+
+
+def add_variation(document: Document, variation: Variation) -> Document:
+    """Lay a variation over the picture. What it hides altogether is taken away."""
+    kept = tuple(v for v in document.variations if variation.strength < 1 or set(v.blocks) - set(variation.blocks))
+    return replace(document, variations=(*kept, variation), starter=False)
+
+
+def set_variation_strength(document: Document, index: int, strength: float) -> Document:
+    """Let a variation go another part of the way, 0..1 (clipped)."""
+    old = document.variations[index]
+    new = replace(old, strength=float(np.clip(strength, 0.0, 1.0)))
+    variations = (*document.variations[:index], new, *document.variations[index + 1 :])
+    return replace(document, variations=variations, starter=False)
+
+
+def remove_variation(document: Document, index: int) -> Document:
+    """Take a variation away."""
+    variations = document.variations[:index] + document.variations[index + 1 :]
+    return replace(document, variations=variations, starter=False)
+
+
+def set_attribute(document: Document, attribute: AttributeEdit) -> Document:
+    """Move an attribute: one of the same name is replaced in its place; an amount of 0 takes it away."""
+    names = [a.name for a in document.attributes]
+    if attribute.amount == 0:
+        attributes = tuple(a for a in document.attributes if a.name != attribute.name)
+    elif attribute.name in names:
+        attributes = tuple(attribute if a.name == attribute.name else a for a in document.attributes)
+    else:
+        attributes = (*document.attributes, attribute)
+    return replace(document, attributes=attributes, starter=False)
+
+
+def adopt(document: Document, name: str, styles: np.ndarray) -> Document:
+    """Make the picture exactly this one, (n_blocks, n) of norm 1, by one variation of all blocks; photos stay."""
+    whole = Variation(name, tuple(range(_model(document).n_blocks)), styles)
+    return replace(document, variations=(whole,), attributes=(), starter=False)
 
 
 def _model(document: Document) -> ModelRef:

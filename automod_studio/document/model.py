@@ -1,4 +1,4 @@
-"""The document: photos, how much each gives to each block of the picture, and the model that draws it."""
+"""The document: photos, how much each gives to each block of the picture, what is done to the mix, and the model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+
+from automod_core.recipe import AttributeEdit, Recipe, RecipeSource, Variation
+from automod_studio.document.gallery import Gallery
+from automod_studio.document.grid import Grid
+from automod_studio.document.path import MotionPath
 
 #: One colour per source, told apart by colour-blind eyes too (after Okabe and Ito, toned for light and dark grounds).
 SOURCE_COLORS = ("#3a8dde", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#4fc1d9", "#b3a100", "#8c7ae6")
@@ -92,12 +97,22 @@ class Document:
         sources: in the order of their columns in `weights`.
         weights: (n_blocks, n_sources) float64, shares: each row sums to 1. (n_blocks, 0) without sources.
         starter: the sample mix of a fresh start, not yet touched: the first photos take its place.
+        variations: codes drawn anew, in the order in which they lie over the mix.
+        attributes: what is moved; one entry per attribute, in the order in which they were added.
+        gallery: what the panel of variations draws.
+        grid: what the panel of grids shows.
+        path: keyframes and their timing.
     """
 
     model: ModelRef | None = None
     sources: tuple[Source, ...] = ()
     weights: np.ndarray = field(default_factory=_no_weights)
     starter: bool = False
+    variations: tuple[Variation, ...] = ()
+    attributes: tuple[AttributeEdit, ...] = ()
+    gallery: Gallery = field(default_factory=Gallery)
+    grid: Grid = field(default_factory=Grid)
+    path: MotionPath = field(default_factory=MotionPath)
 
     def __post_init__(self) -> None:
         n_blocks = self.model.n_blocks if self.model else 0
@@ -116,3 +131,28 @@ class Document:
             if source.id == source_id:
                 return index
         raise KeyError(source_id)
+
+
+def recipe_of(document: Document) -> Recipe:
+    """All that the picture of a document follows from.
+
+    Raises:
+        ValueError: the document has no model or no sources, so there is no picture.
+    """
+    if document.model is None or not document.sources:
+        raise ValueError("a document without a model or sources has no picture")
+    sources = tuple(RecipeSource(source.name, source.code) for source in document.sources)
+    return Recipe(
+        document.model.hash, document.model.name, sources, document.weights, document.variations, document.attributes
+    )
+
+
+def same_picture(a: Document, b: Document) -> bool:
+    """Whether nothing that the picture follows from was touched between two documents."""
+    return (
+        a.model is b.model
+        and a.sources is b.sources
+        and a.weights is b.weights
+        and a.variations is b.variations
+        and a.attributes is b.attributes
+    )

@@ -23,19 +23,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from automod_core.errors import UserError
-from automod_studio import views
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
+from automod_studio.features.table import FEATURES
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio, last_mix_path
 from automod_studio.widgets.canvas import Canvas
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.hairline import Hairline
-from automod_studio.widgets.history import HistoryPanel
 from automod_studio.widgets.message_bar import MessageBar
-from automod_studio.widgets.mixer import MixerPanel
 from automod_studio.widgets.source_tray import SourceTray
 from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
@@ -47,10 +45,11 @@ from automod_studio.windows.status import StatusCorner
 from automod_studio.windows.undo_keys import UndoKeys
 from automod_studio.workers.requests import PhotoItem, Rendered
 
-_LAYOUT_VERSION = 1  # grows when docks come or go, so that an old layout is not forced on them
+_LAYOUT_VERSION = 2  # grows when docks come or go, so that an old layout is not forced on them
 _FIRST_SIZE = (1440, 900)
 _FRAME = (8, 40)  # what a window manager may add
 _DOCK_WIDTHS = (288, 320)
+_BELOW_HEIGHT = 220
 _PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
 
 
@@ -71,8 +70,9 @@ class MainWindow(QMainWindow):
         self._compared: Source | None = None  # the photo that the canvas compares with
         self._has_last_mix = last_mix_path().is_file() or last_mix_path(previous=True).is_file()
         self._drag_out = save.DragOut()
-        self.canvas, self.tray, self.mixer = Canvas(), SourceTray(), MixerPanel()
-        self.history, self.messages = HistoryPanel(), MessageBar(self.canvas)
+        self.canvas, self.tray = Canvas(), SourceTray()
+        self.messages = MessageBar(self.canvas)
+        self.features = {kind.title: kind(studio, self) for kind in FEATURES}
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
         self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
@@ -105,7 +105,6 @@ class MainWindow(QMainWindow):
             "paste": self.paste,
             "replace": lambda: self._with_selected(self.choose_replacement),
             "remove": lambda: self._with_selected(self.remove),
-            "reset": self._reset_all,
             "settings": self.show_settings,
             "zoom_in": lambda: canvas.set_zoom(canvas.zoom * 1.25),
             "zoom_out": lambda: canvas.set_zoom(canvas.zoom / 1.25),
@@ -120,22 +119,33 @@ class MainWindow(QMainWindow):
             "shortcuts": lambda: help.show_dialog(help.shortcuts_dialog(self)),
             "log": help.open_log_folder,
             "about": lambda: help.show_dialog(help.about_dialog(self)),
+            **{name: do for feature in self.features.values() for name, do in feature.callbacks().items()},
         }
 
     def _make_docks(self) -> dict[str, QDockWidget]:
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        docks = {}
-        for title, widget, area in (
-            ("Photos", self.tray, left),
-            ("Mix", self.mixer, right),
-            ("History", self.history, left),
-        ):
-            dock = QDockWidget(title, self)
-            dock.setObjectName(title.lower())  # saveState needs it
-            dock.setWidget(widget)
-            self.addDockWidget(area, dock)
-            docks[title] = dock
+        docks = {"Photos": self._make_dock("Photos", Qt.DockWidgetArea.LeftDockWidgetArea)}
+        docks["Photos"].setWidget(self.tray)
+        below: QDockWidget | None = None
+        for title, feature in self.features.items():
+            dock = docks[title] = self._make_dock(title, feature.area)
+            feature.put_into(dock)
+            if feature.area == Qt.DockWidgetArea.BottomDockWidgetArea:
+                if below is not None:
+                    self.tabifyDockWidget(below, dock)
+                below = dock
+        self._raise_first_tab()
         return docks
+
+    def _make_dock(self, title: str, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title.lower())  # saveState needs it
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _raise_first_tab(self) -> None:
+        below = [f for f in self.features.values() if f.area == Qt.DockWidgetArea.BottomDockWidgetArea]
+        if below and below[0].dock is not None:
+            below[0].dock.raise_()
 
     def _lay_out(self) -> None:
         centre = QWidget()
@@ -146,6 +156,8 @@ class MainWindow(QMainWindow):
         column.addWidget(Hairline())
         column.addWidget(self.canvas_bar)
         self.setCentralWidget(centre)
+        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         toggles = [dock.toggleViewAction() for dock in self.docks.values()]
         menus.fill_menu_bar(self, self.actions_by_id, {"docks": toggles})
         self._model_menu = menus.menu_titled(self, "&Model")
@@ -169,20 +181,15 @@ class MainWindow(QMainWindow):
         self.first_painted.connect(self._offer_samples)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
-        session.stack.cleanChanged.connect(self._show_title)
-        tray, mixer, canvas = self.tray, self.mixer, self.canvas
+        session.clean_changed.connect(self._show_title)
+        studio.previewed.connect(self._show_preview)
+        tray, canvas = self.tray, self.canvas
         tray.add_clicked.connect(self.choose_files)
         tray.sample_clicked.connect(lambda path: studio.add_photos([PhotoItem(path=path)], open_recipe=False))
         tray.remove_clicked.connect(self.remove)
         tray.replace_clicked.connect(self.choose_replacement)
         tray.advice_clicked.connect(lambda _source: self.get_models())
         tray.selected.connect(self._select)
-        mixer.share_edited.connect(self._edit_range)
-        mixer.block_share_edited.connect(self._edit_block)
-        mixer.range_reset.connect(self._reset_range)
-        mixer.block_reset.connect(self._reset_block)
-        mixer.reset_all.connect(self._reset_all)
-        self.history.jumped.connect(session.jump)
         canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
         canvas.drag_out_started.connect(self._start_drag_out)
         self._model_menu.aboutToShow.connect(self._fill_model_menu)
@@ -203,7 +210,6 @@ class MainWindow(QMainWindow):
         document = self.studio.document
         if self._selected not in [s.id for s in document.sources]:
             self._selected = None
-        self.mixer.show_view(views.mixer_view(document))
         self._show_original()
         self._show_model()
         self._enable()
@@ -219,7 +225,6 @@ class MainWindow(QMainWindow):
         self.canvas.set_reconstruction(source.reconstruction if source else None)
 
     def _show_history(self) -> None:
-        self.history.show_view(self.studio.session.history())
         self._show_title()
         self._enable()
 
@@ -228,6 +233,14 @@ class MainWindow(QMainWindow):
         self.canvas.show_image(reply.image)
         self.status.show_render(reply.device, reply.elapsed_ms)
         self._enable()
+
+    def _show_preview(self, picture: np.ndarray | None) -> None:
+        """Show a picture for a while; None brings back that of the document."""
+        shown = self.studio.shown
+        if picture is not None:
+            self.canvas.show_image(picture)
+        elif shown is not None:
+            self.canvas.show_image(shown[1])
 
     def _show_nothing(self, sentence: str) -> None:
         self.canvas.clear()
@@ -252,7 +265,7 @@ class MainWindow(QMainWindow):
         if not name and document.sources and not document.starter:
             name = save.suggested_name(document).removesuffix(".png")
         self.setWindowTitle(f"{name}[*] – Automod Studio" if name else "Automod Studio")
-        self.setWindowModified(bool(name) and not session.stack.isClean())
+        self.setWindowModified(bool(name) and not session.is_clean)
 
     def _offer_samples(self) -> None:
         samples = []
@@ -262,16 +275,17 @@ class MainWindow(QMainWindow):
         self.tray.show_samples(samples)
 
     def _enable(self) -> None:
-        document, stack = self.studio.document, self.studio.session.stack
+        document, session = self.studio.document, self.studio.session
         has_model = document.model is not None
         state = State(
             has_model=has_model,
             has_picture=self.studio.shown is not None,
             has_selection=self._selected is not None,
-            can_undo=stack.canUndo() or self.studio.session.in_drag,
-            can_redo=stack.canRedo(),
+            can_undo=session.can_undo,
+            can_redo=session.can_redo,
             is_mixed=has_model and not edits.is_default(document),
             has_last_mix=self._has_last_mix,
+            **{name: flag for feature in self.features.values() for name, flag in feature.flags().items()},
         )
         menus.enable(self.actions_by_id, state)
 
@@ -291,29 +305,6 @@ class MainWindow(QMainWindow):
         self.canvas.set_compare(name)
 
     # ---- edits ----
-
-    def _edit_range(self, name: str, index: int, share: float, finished: bool) -> None:
-        text = f"{name.capitalize()}: {self._letter(index)} {share:.2f}"
-        edit = partial(edits.set_range_share, range_name=name, index=index, share=share)
-        self.studio.session.drag((name, index), text, edit, finished)
-
-    def _edit_block(self, block: int, index: int, share: float, finished: bool) -> None:
-        text = f"{views.block_text(self.studio.document.model, block)}: {self._letter(index)} {share:.2f}"
-        edit = partial(edits.set_block_share, block=block, index=index, share=share)
-        self.studio.session.drag((block, index), text, edit, finished)
-
-    def _letter(self, index: int) -> str:
-        return self.studio.document.sources[index].letter
-
-    def _reset_range(self, name: str) -> None:
-        self.studio.session.edit(f"Reset {name}", partial(edits.reset_range, range_name=name))
-
-    def _reset_block(self, block: int) -> None:
-        name = views.block_text(self.studio.document.model, block)
-        self.studio.session.edit(f"Reset {name}", partial(edits.reset_block, block=block))
-
-    def _reset_all(self) -> None:
-        self.studio.session.edit("Reset mix", edits.reset_all)
 
     def remove(self, source_id: int) -> None:
         """Take a source out of the mix."""
@@ -420,7 +411,8 @@ class MainWindow(QMainWindow):
     def _size_docks(self) -> None:
         docks = [self.docks["Photos"], self.docks["Mix"]]
         self.resizeDocks(docks, list(_DOCK_WIDTHS), Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["Photos"], self.docks["History"]], [520, 200], Qt.Orientation.Vertical)
+        self.resizeDocks([self.docks["History"]], [_BELOW_HEIGHT], Qt.Orientation.Vertical)
+        self._raise_first_tab()
 
     def _restore_layout(self) -> None:
         self.restoreGeometry(self.settings.window_geometry)
@@ -436,7 +428,8 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         parts = [*self.tray.focus_parts(), self.canvas, self.canvas_bar, self.messages]
-        set_focus_order([*parts, self.mixer, self.history, self.status], self)  # cards and sliders come and go
+        panels = [feature.widget for feature in self.features.values()]
+        set_focus_order([*parts, *panels, self.status], self)  # cards and sliders come and go
         return super().focusNextPrevChild(forward)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

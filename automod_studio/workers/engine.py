@@ -5,25 +5,24 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 
-from automod_core import latent
 from automod_core.automodulator import Automodulator, Renderer, choose_device, load_model
 from automod_core.errors import UserError
 from automod_core.images import fidelity, to_tensor, to_uint8
 from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.recipe import Recipe
-from automod_studio.document.model import ModelRef, Source
-from automod_studio.workers import saved_picture
+from automod_core.styles import styles_of
+from automod_studio.document.model import ModelRef, Source, recipe_of
+from automod_studio.workers import handlers, saved_picture
 from automod_studio.workers.requests import (
     LoadModel,
     LoadPhotos,
@@ -38,6 +37,7 @@ from automod_studio.workers.requests import (
     SavePicture,
     Trouble,
 )
+from automod_studio.workers.trouble import trouble_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,7 +53,9 @@ OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor draws now
 
 
 @dataclass(frozen=True, eq=False)
-class _Loaded:
+class Loaded:
+    """A model that is ready."""
+
     model: Automodulator
     renderer: Renderer
     ref: ModelRef
@@ -69,11 +71,14 @@ class _Cropped:
 
 
 class Engine:
-    """Answers requests; errors are values in its replies, and no method raises. For one thread only."""
+    """Answers requests; errors are values in its replies. For one thread only.
+
+    `render` and `answer` never raise; `use`, `draw` and `with_fallback` are for the handlers of other requests.
+    """
 
     def __init__(self) -> None:
         self._device = "auto"
-        self._models: OrderedDict[str, _Loaded] = OrderedDict()  # hash -> model, the latest last
+        self._models: OrderedDict[str, Loaded] = OrderedDict()  # hash -> model, the latest last
         self._source_ids = itertools.count(1)
 
     # ---- requests ----
@@ -82,20 +87,22 @@ class Engine:
         """Draw a mix. The picture that is clamped here is the one that is shown and saved."""
         start = time.perf_counter()
         try:
-            image, notice = self._with_fallback(lambda: self._draw(request.model, request.weights, request.codes))
+            image, notice = self.with_fallback(lambda: self.draw(request.model, request.recipe))
         except Exception as error:  # noqa: BLE001 - thread boundary
             return Rendered(request.id, None, trouble=trouble_of(error, "The picture could not be drawn"))
         elapsed_ms = (time.perf_counter() - start) * 1000
         return Rendered(request.id, image, elapsed_ms, self.device_name(request.model), notice=notice)
 
-    def answer(self, request: LoadModel | LoadPhotos | SavePicture) -> Iterator[object]:
+    def answer(self, request: Any) -> Iterator[object]:
         """Yield the replies to a request; None between them is a breath for renders."""
         if isinstance(request, LoadModel):
             yield from self._load(request)
         elif isinstance(request, LoadPhotos):
             yield from self._photos(request)
-        else:
+        elif isinstance(request, SavePicture):
             yield self._save(request)
+        else:
+            yield from handlers.HANDLERS[type(request)](self, request)
 
     def device_name(self, ref: ModelRef) -> str:
         """What the status shows: "CPU", or the name of the graphics card."""
@@ -111,7 +118,7 @@ class Engine:
             if request.device != self._device:
                 self._models.clear()
                 self._device = request.device
-            loaded, notice = self._with_fallback(lambda: self._open(request.path))
+            loaded, notice = self.with_fallback(lambda: self._open(request.path))
             sources: list[Source] = []
             for source in request.sources:
                 yield None
@@ -124,21 +131,21 @@ class Engine:
             trouble = trouble_of(error, f"{Path(request.path).name} could not be opened")
             yield ModelLoaded(request.id, request.path, trouble=trouble)
 
-    def _open(self, path: str) -> _Loaded:
+    def _open(self, path: str) -> Loaded:
         model = load_model(path, device=self._device)
         card = model.card
         ref = ModelRef(
             path, model.hash, card.name, model.n_blocks, model.resolution, model.scale_ranges,
             domain=card.domain, trained_on=card.trained_on, block_sizes=card.architecture.block_sizes,
         )  # fmt: skip
-        loaded = _Loaded(model, Renderer(model), ref)
+        loaded = Loaded(model, Renderer(model), ref)
         self._models[ref.hash] = loaded
         self._models.move_to_end(ref.hash)
         while len(self._models) > _KEPT_MODELS:
             self._models.popitem(last=False)
         return loaded
 
-    def _use(self, ref: ModelRef) -> _Loaded:
+    def use(self, ref: ModelRef) -> Loaded:
         """The loaded model of a document; read again from its file if it is not at hand."""
         loaded = self._models.get(ref.hash)
         if loaded is None:
@@ -150,7 +157,7 @@ class Engine:
         self._models.move_to_end(ref.hash)
         return loaded
 
-    def _with_fallback(self, work: Callable[[], T]) -> tuple[T, str]:
+    def with_fallback(self, work: Callable[[], T]) -> tuple[T, str]:
         """Do some work; if the graphics card gives up, do it again on the processor and say so."""
         try:
             return work(), ""
@@ -166,22 +173,21 @@ class Engine:
 
     # ---- pictures ----
 
-    def _draw(self, ref: ModelRef, weights: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        loaded = self._use(ref)
-        styles = latent.mix(torch.tensor(weights, dtype=torch.float32), torch.tensor(codes))  # (n_blocks, n)
-        return to_uint8(loaded.renderer.render(styles))
+    def draw(self, ref: ModelRef, recipe: Recipe) -> np.ndarray:
+        """The picture of a recipe, (R, R, 3) uint8, by the renderer that remembers the last one."""
+        return to_uint8(self.use(ref).renderer.render(styles_of(recipe)))
 
     def _encode(self, ref: ModelRef, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, R, R, 3) uint8 -> codes (B, n) float32 and reconstructions (B, R, R, 3) uint8."""
-        model = self._use(ref).model
+        model = self.use(ref).model
         codes = model.encode(to_tensor(crops))
         return codes.cpu().numpy(), to_uint8(model.decode(codes))
 
     def _encode_again(self, source: Source, ref: ModelRef) -> Source:
         """A source as another model sees it, from the kept photo, or from its old crop if there is none."""
         picture = Image.fromarray(source.photo if source.photo is not None else source.crop)
-        crop = square_crop(picture, ref.resolution, via=self._use(ref).model.card.crop_via)
-        (codes, pictures), _notice = self._with_fallback(lambda: self._encode(ref, crop[None]))
+        crop = square_crop(picture, ref.resolution, via=self.use(ref).model.card.crop_via)
+        (codes, pictures), _notice = self.with_fallback(lambda: self._encode(ref, crop[None]))
         return replace(
             source, code=codes[0], crop=crop, reconstruction=pictures[0], fidelity=fidelity(crop, pictures[0])
         )
@@ -219,7 +225,7 @@ class Engine:
         """Decode and crop a picture; or tell why not."""
         try:
             image = load_photo(item.data or item.path, name=item.name)
-            crop = square_crop(image, ref.resolution, via=self._use(ref).model.card.crop_via)
+            crop = square_crop(image, ref.resolution, via=self.use(ref).model.card.crop_via)
             image.thumbnail((_KEPT_PHOTO_SIDE, _KEPT_PHOTO_SIDE))
             return _Cropped(item, np.array(image), crop)
         except Exception as error:  # noqa: BLE001 - thread boundary
@@ -231,7 +237,7 @@ class Engine:
             return [], ""
         try:
             crops = np.stack([r.crop for r in read])
-            (codes, pictures), notice = self._with_fallback(lambda: self._encode(ref, crops))
+            (codes, pictures), notice = self.with_fallback(lambda: self._encode(ref, crops))
         except Exception as error:  # noqa: BLE001 - thread boundary
             failed.extend(trouble_of(error, f"{r.item.name} could not be encoded") for r in read)
             return [], ""
@@ -252,7 +258,7 @@ class Engine:
             if recipe is None:
                 return None
             ref = self._model_of(recipe, request, Path(path).name)
-            model = self._use(ref).model
+            model = self.use(ref).model
             codes = saved_picture.codes_for(recipe, ref, model.code_size)
             pictures = to_uint8(model.decode(torch.tensor(codes)))
             document = saved_picture.document_of(recipe, ref, pictures, self._source_ids)
@@ -274,8 +280,8 @@ class Engine:
             document = request.document
             if document.model is None or not document.sources:
                 raise UserError("There is no picture to save yet: add a photo first.")
-            model, weights, codes = document.model, document.weights, document.codes
-            image, _notice = self._with_fallback(lambda: self._draw(model, weights, codes))
+            model, recipe = document.model, recipe_of(document)
+            image, _notice = self.with_fallback(lambda: self.draw(model, recipe))
             saved_picture.write(request.path, image, document)
             return PictureSaved(request.id, request.path, request.purpose, document)
         except Exception as error:  # noqa: BLE001 - thread boundary
@@ -307,14 +313,3 @@ def is_cuda_trouble(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error) for word in ("CUDA", "cuDNN", "cuBLAS"))
     )
-
-
-def trouble_of(error: Exception, what: str) -> Trouble:
-    """The user's sentence for an error; a bug is logged, and its traceback goes into the details."""
-    if isinstance(error, UserError):
-        return Trouble(str(error))
-    if isinstance(error, MemoryError):
-        return Trouble(f"{what}: there is not enough memory.")
-    log.error("%s", what, exc_info=error)
-    details = "".join(traceback.format_exception(error))
-    return Trouble(f"{what}: an unexpected error, see Details.", details)

@@ -33,6 +33,16 @@ log = logging.getLogger(__name__)
 _SWITCH_INTERVAL_S = 0.0005
 
 Request = LoadModel | LoadPhotos | SavePicture
+Answered = Callable[[Any], None]
+
+
+class HasId(Protocol):
+    """A request of a panel: a frozen dataclass with an id of `EngineService.next_id`."""
+
+    @property
+    def id(self) -> int:
+        """Unique; ids grow."""
+        ...
 
 
 class EngineLike(Protocol):
@@ -42,7 +52,7 @@ class EngineLike(Protocol):
         """Answer a render."""
         ...
 
-    def answer(self, request: Request) -> Iterable[Any]:
+    def answer(self, request: Any) -> Iterable[Any]:
         """Yield the replies to a request, doing a little work before each; None is a breath without a reply."""
         ...
 
@@ -67,7 +77,7 @@ class EngineService(QObject):
     picture_opened = Signal(object)
     picture_saved = Signal(object)
     broken = Signal(object)
-    _arrived = Signal(object)  # any reply, emitted on the worker thread
+    _arrived = Signal(object, object)  # any reply, and who wants it; emitted on the worker thread
 
     def __init__(
         self, make_engine: Callable[[], EngineLike], *, threaded: bool = True, parent: QObject | None = None
@@ -131,6 +141,16 @@ class EngineService(QObject):
         """Ask for anything else; answered in order, with renders passing in between."""
         self.queue.put_job(self._job(request))
 
+    def ask(self, request: HasId, answered: Answered, *, background: bool = False) -> None:
+        """Ask for what a panel needs; see workers/handlers.py.
+
+        Args:
+            request: its class has a handler.
+            answered: called on the GUI thread with every reply, until the request is cancelled.
+            background: wait until nothing else is to be done, as exports do.
+        """
+        self.queue.put_job(self._job(request, answered), background=background)
+
     def cancel(self, request_id: int) -> None:
         """Let a submitted request end after the step it is in; no reply of it comes from now on."""
         self._cancelled.add(request_id)
@@ -140,18 +160,24 @@ class EngineService(QObject):
         if engine is not None:
             reply = engine.render(request)
             self._newest_arrived = reply.id
-            self._arrived.emit(reply)
+            self._arrived.emit(reply, None)
 
-    def _job(self, request: Request) -> Iterator[None]:
+    def _job(self, request: HasId, answered: Answered | None = None) -> Iterator[None]:
         engine = self._get_engine()
         if engine is None or request.id in self._cancelled:
             return
-        for reply in engine.answer(request):
-            if request.id in self._cancelled:
-                return
-            if reply is not None:
-                self._arrived.emit(reply)
-            yield
+        replies = iter(engine.answer(request))
+        try:
+            for reply in replies:
+                if request.id in self._cancelled:
+                    return
+                if reply is not None:
+                    self._arrived.emit(reply, answered)
+                yield
+        finally:
+            close = getattr(replies, "close", None)  # a handler that was stopped cleans up after itself
+            if close is not None:
+                close()
 
     def _get_engine(self) -> EngineLike | None:
         if self._engine is None:
@@ -160,12 +186,15 @@ class EngineService(QObject):
             except Exception:  # noqa: BLE001 - thread boundary: a broken installation of torch raises anything
                 log.exception("the engine could not be started")
                 details = traceback.format_exc()
-                self._arrived.emit(Trouble("PyTorch could not be started, so nothing can be drawn.", details))
+                self._arrived.emit(Trouble("PyTorch could not be started, so nothing can be drawn.", details), None)
         return self._engine
 
-    def _deliver(self, reply: object) -> None:
+    def _deliver(self, reply: object, answered: Answered | None) -> None:
         if isinstance(reply, Rendered):
             if reply.id == self._newest_arrived and reply.id > self._forgotten:
                 self.rendered.emit(reply)
         elif getattr(reply, "id", 0) not in self._cancelled:
-            self._signals[type(reply)].emit(reply)
+            if answered is not None:
+                answered(reply)
+            else:
+                self._signals[type(reply)].emit(reply)

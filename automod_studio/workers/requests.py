@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from automod_core.recipe import Recipe
 from automod_studio.document.model import Document, ModelRef, Source
 
 
@@ -50,8 +51,7 @@ class Render:
 
     id: int  # grows by one; only the newest is ever shown
     model: ModelRef
-    weights: np.ndarray  # (n_blocks, n_sources), rows sum to 1
-    codes: np.ndarray  # (n_sources, n) float32
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,31 +11,18 @@ import numpy as np
 from automod_core.errors import UserError
 from automod_core.images import save_image
 from automod_core.model_file import read_card
-from automod_core.recipe import KEYWORD, MAX_SOURCES, Recipe, RecipeSource, read_recipe
+from automod_core.recipe import KEYWORD, Recipe, read_recipe
 from automod_studio.document.edits import add_sources, default_weights
-from automod_studio.document.model import Document, ModelRef, Source
-
-
-def recipe_of(document: Document) -> Recipe:
-    """The recipe of a document with a model and sources.
-
-    Raises:
-        UserError: more sources than a recipe can hold have a share.
-    """
-    if document.model is None:
-        raise ValueError("a document without a model has no recipe")
-    columns = list(range(len(document.sources)))
-    if len(columns) > MAX_SOURCES:  # those without a share may go
-        columns = [c for c in columns if document.weights[:, c].any()]
-    if len(columns) > MAX_SOURCES:
-        raise UserError(f"This mix has {len(columns)} photos; a saved picture can hold at most {MAX_SOURCES}.")
-    sources = tuple(RecipeSource(document.sources[c].name, document.sources[c].code) for c in columns)
-    return Recipe(document.model.hash, document.model.name, sources, document.weights[:, columns])
+from automod_studio.document.model import Document, ModelRef, Source, recipe_of
 
 
 def write(path: Path, image: np.ndarray, document: Document) -> None:
     """Write a picture (R, R, 3) uint8; a PNG carries the recipe. Raises UserError."""
-    save_image(path, image, recipe_of(document))
+    try:
+        recipe = recipe_of(document)
+    except ValueError as error:
+        raise UserError(f"{path.name} cannot be saved: {error}.") from error
+    save_image(path, image, recipe)
 
 
 def read(path: Path) -> Recipe | None:
@@ -51,7 +38,7 @@ def read(path: Path) -> Recipe | None:
 
 def codes_for(recipe: Recipe, model: ModelRef, code_size: int) -> np.ndarray:
     """The recipe's codes (n_sources, n). Raises UserError if they do not fit the model."""
-    codes = np.stack([source.code for source in recipe.sources])
+    codes = recipe.codes
     if recipe.weights.shape[0] != model.n_blocks or codes.shape[1] != code_size:
         raise UserError(f"The recipe does not fit the model “{model.name}”: it was changed or is damaged.")
     norms = np.linalg.norm(codes, axis=1, keepdims=True)
@@ -74,7 +61,12 @@ def document_of(recipe: Recipe, model: ModelRef, pictures: np.ndarray, ids: Iter
         for source, picture in zip(recipe.sources, pictures, strict=True)
     ]
     document = add_sources(Document(model, (), default_weights(model, 0)), sources)
-    return replace(document, weights=recipe.weights / recipe.weights.sum(axis=1, keepdims=True))
+    return replace(
+        document,
+        weights=recipe.weights / recipe.weights.sum(axis=1, keepdims=True),
+        variations=recipe.variations,
+        attributes=recipe.attributes,
+    )
 
 
 def find_model(model_hash: str, paths: Iterable[str]) -> str | None:

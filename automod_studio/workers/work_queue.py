@@ -1,4 +1,4 @@
-"""The order of work on the one worker thread: the newest render first, then long jobs, one small step at a time.
+"""The order of work on the one worker thread: the newest render first, then jobs, one small step at a time.
 
 Free of Qt: the service runs it on a thread, tests run it by hand.
 """
@@ -17,12 +17,16 @@ Job = Iterator[None]
 
 
 class WorkQueue:
-    """Holds at most one waiting render, and any number of jobs in their order. All methods are thread-safe."""
+    """Holds at most one waiting render, and any number of jobs in their order. All methods are thread-safe.
+
+    Background jobs (exports, batches) go on only while there are no others.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._render: Callable[[], None] | None = None
         self._jobs: deque[Job] = deque()
+        self._background: deque[Job] = deque()
         self._closed = False
 
     def put_render(self, render: Callable[[], None]) -> None:
@@ -31,14 +35,14 @@ class WorkQueue:
             self._render = render
             self._changed.notify()
 
-    def put_job(self, job: Job) -> None:
-        """Append a job; it starts when those before it are done."""
+    def put_job(self, job: Job, *, background: bool = False) -> None:
+        """Append a job; it starts when those before it of its kind are done."""
         with self._changed:
-            self._jobs.append(job)
+            (self._background if background else self._jobs).append(job)
             self._changed.notify()
 
     def close(self) -> None:
-        """Forget what waits; `run` returns after the step it is in."""
+        """Forget what waits; `run` returns after the step it is in, and lets every job that began clean up."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -47,16 +51,20 @@ class WorkQueue:
         """Work until closed. For the worker thread."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._render is not None or self._jobs)
+                self._changed.wait_for(lambda: self._closed or self._render is not None or self._next_job())
                 if self._closed:
-                    return
+                    break
             self.run_step()
+        for job in (*self._jobs, *self._background):
+            close = getattr(job, "close", None)  # of a generator: its `finally` runs
+            if close is not None:
+                close()
 
     def run_step(self) -> bool:
         """Do the most urgent piece of work, if there is any, and tell whether there was."""
         with self._changed:
             render, self._render = self._render, None
-            job = self._jobs[0] if self._jobs and render is None else None
+            job = self._next_job() if render is None else None
         if render is not None:
             render()
             return True
@@ -71,7 +79,12 @@ class WorkQueue:
             self._drop(job)
         return True
 
+    def _next_job(self) -> Job | None:
+        jobs = self._jobs or self._background
+        return jobs[0] if jobs else None
+
     def _drop(self, job: Job) -> None:
         with self._changed:
-            if self._jobs and self._jobs[0] is job:
-                self._jobs.popleft()
+            for jobs in (self._jobs, self._background):
+                if jobs and jobs[0] is job:
+                    jobs.popleft()

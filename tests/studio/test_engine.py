@@ -9,7 +9,7 @@ import torch
 from automod_core.automodulator import load_model
 from automod_studio import views
 from automod_studio.document import edits
-from automod_studio.document.model import Document
+from automod_studio.document.model import Document, recipe_of
 from automod_studio.workers import engine as engine_module
 from automod_studio.workers.engine import Engine
 from automod_studio.workers.requests import (
@@ -49,7 +49,7 @@ def mixed_document(engine: Engine, model_path: Path, tmp_path: Path, count: int 
 
 
 def render(engine: Engine, document: Document) -> Rendered:
-    return engine.render(Render(3, document.model, document.weights, document.codes))
+    return engine.render(Render(3, document.model, recipe_of(document)))
 
 
 def test_photos_become_sources_that_the_model_can_draw(tiny_model_path: Path, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_full_graphics_card_falls_back_to_the_processor(tiny_model_path: Path,
     engine = Engine()
     document = mixed_document(engine, tiny_model_path, tmp_path)
     engine._device = "auto"
-    real, calls = engine._draw, []
+    real, calls = engine.draw, []
 
     def full_once(*args):
         calls.append(engine._device)
@@ -201,7 +201,7 @@ def test_a_full_graphics_card_falls_back_to_the_processor(tiny_model_path: Path,
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*args)
 
-    monkeypatch.setattr(engine, "_draw", full_once)
+    monkeypatch.setattr(engine, "draw", full_once)
     reply = render(engine, document)
     assert calls == ["auto", "cpu"]
     assert reply.image is not None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication
 
+from automod_core.recipe import Recipe, RecipeSource
 from automod_studio.document.model import ModelRef
 from automod_studio.workers.engine_service import EngineService
 from automod_studio.workers.requests import LoadPhotos, PhotoItem, PhotosLoaded, Render, Rendered
@@ -34,7 +35,8 @@ class FakeEngine:
 
 
 def make_render(number: int) -> Render:
-    return Render(number, MODEL, np.ones((1, 1)), np.ones((1, 4), np.float32))
+    recipe = Recipe("ab", "m", (RecipeSource("a", np.full(4, 0.5)),), np.ones((1, 1)))
+    return Render(number, MODEL, recipe)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from automod_studio import studio as studio_module
 from automod_studio.app import CrashBoundary
 from automod_studio.settings import Settings
 from automod_studio.studio import last_mix_path
+from automod_studio.views import history_view
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
 from automod_studio.workers.requests import PhotoItem
@@ -78,7 +79,7 @@ def test_dropped_photos_take_the_place_of_the_samples_and_undo_brings_them_back(
     assert len(window.tray.cards) == 2
     window.actions_by_id["undo"].trigger()
     assert names(window) == ["sample-0.png", "sample-1.png"]
-    assert window.studio.session.history().entries == ("Start", "Add 2 photos")
+    assert history_view(window.studio.session.history).entries == ("Start", "Add 2 photos")
 
 
 def test_the_overlay_says_where_a_drop_goes(qtbot, window, photos) -> None:
@@ -99,19 +100,19 @@ def test_of_a_hundred_dropped_files_seventy_load_and_thirty_are_listed(qtbot, wi
     assert said(window) == "Added 70 photos · 30 could not be read."
     assert len(window.messages.details.toPlainText().splitlines()) == 30
     assert not [card for card in window.studio.source_views() if card.busy]
-    assert window.studio.session.history().entries == ("Start", "Add 70 photos")
+    assert history_view(window.studio.session.history).entries == ("Start", "Add 70 photos")
 
 
 def test_photos_that_arrive_in_a_drag_wait_for_its_end(qtbot, window, photos) -> None:
-    window.mixer.share_edited.emit("coarse", 1, 0.3, False)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.3, False)
     drop(window, mime_of(photos[0]))
-    with qtbot.waitSignal(window.studio._service.photos_loaded):
+    with qtbot.waitSignal(window.studio.service.photos_loaded):
         pass
-    window.mixer.share_edited.emit("coarse", 1, 0.4, False)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.4, False)
     assert len(names(window)) == 2
-    window.mixer.share_edited.emit("coarse", 1, 0.5, True)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.5, True)
     qtbot.waitUntil(lambda: names(window) == ["sample-0.png", "sample-1.png", "anna.png"])
-    assert window.studio.session.history().entries == ("Start", "Coarse: B 0.50", "Add anna.png")
+    assert history_view(window.studio.session.history).entries == ("Start", "Coarse: B 0.50", "Add anna.png")
 
 
 def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path, monkeypatch) -> None:
@@ -124,7 +125,7 @@ def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path, monkeypatch
     assert said(window).startswith("Stopped: ")
     count = len(names(window))
     assert 0 < count < 90
-    window.mixer.share_edited.emit("coarse", 1, 0.8, True)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.8, True)
     settle(qtbot, window)
     assert len(names(window)) == count
 
@@ -162,16 +163,16 @@ def test_a_message_does_not_move_the_picture(qtbot, window) -> None:
 def test_a_slider_drag_renders_and_is_one_step(qtbot, window) -> None:
     before = settle(qtbot, window)
     for share in (0.1, 0.4, 0.6):
-        window.mixer.share_edited.emit("coarse", 1, share, False)
-    window.mixer.share_edited.emit("coarse", 1, 0.8, True)
+        window.features["Mix"].widget.share_edited.emit("coarse", 1, share, False)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.8, True)
     after = settle(qtbot, window)
     assert not np.array_equal(before, after)
-    assert window.studio.session.history().entries == ("Start", "Coarse: B 0.80")
-    window.mixer.block_share_edited.emit(0, 1, 0.5, True)
-    assert window.studio.session.history().entries[-1] == "4 px: B 0.50"
-    window.mixer.block_reset.emit(0)
-    window.mixer.range_reset.emit("coarse")
-    window.history.jumped.emit(0)
+    assert history_view(window.studio.session.history).entries == ("Start", "Coarse: B 0.80")
+    window.features["Mix"].widget.block_share_edited.emit(0, 1, 0.5, True)
+    assert history_view(window.studio.session.history).entries[-1] == "4 px: B 0.50"
+    window.features["Mix"].widget.block_reset.emit(0)
+    window.features["Mix"].widget.range_reset.emit("coarse")
+    window.features["History"].widget.jumped.emit(0)
     np.testing.assert_array_equal(settle(qtbot, window), before)
     window.actions_by_id["redo"].trigger()
     assert window.actions_by_id["reset"].isEnabled()
@@ -182,7 +183,7 @@ def test_a_slider_drag_renders_and_is_one_step(qtbot, window) -> None:
 def test_saved_pictures_open_again_without_the_photos(qtbot, window, photos, tmp_path, monkeypatch) -> None:
     drop(window, mime_of(*photos))
     settle(qtbot, window, photos)
-    window.mixer.share_edited.emit("medium", 2, 0.35, True)
+    window.features["Mix"].widget.share_edited.emit("medium", 2, 0.35, True)
     picture, weights = settle(qtbot, window), window.studio.document.weights
     target = tmp_path / "out" / "mix.png"
     target.parent.mkdir()
@@ -231,7 +232,7 @@ def test_another_model_keeps_the_mix_and_can_be_undone(qtbot, window, photos, ot
     qtbot.waitUntil(lambda: window.studio.document.model.name == "Other")
     assert settle(qtbot, window).shape == (32, 32, 3)
     assert window.status.model_button.text() == "Other · 32 px"
-    assert window.studio.session.history().entries[-1] == "Model: Other"
+    assert history_view(window.studio.session.history).entries[-1] == "Model: Other"
     window.actions_by_id["undo"].trigger()
     assert settle(qtbot, window).shape == (16, 16, 3)
     assert window.status.model_button.text() == "Tiny · 16 px"
@@ -242,7 +243,7 @@ def test_a_broken_model_changes_nothing(qtbot, window, tmp_path) -> None:
     drop(window, mime_of(tmp_path / "broken.safetensors"))
     qtbot.waitUntil(lambda: "broken.safetensors" in said(window))
     assert window.studio.document.model.name == "Tiny"
-    window.mixer.share_edited.emit("coarse", 1, 0.8, True)
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.8, True)
     settle(qtbot, window)
 
 
@@ -444,7 +445,7 @@ def test_an_unknown_model_is_named_when_a_mix_is_opened(qtbot, window, tmp_path,
 def test_tab_goes_through_the_window_as_one_reads_it(qtbot, window: MainWindow, photos) -> None:
     drop(window, mime_of(*photos))
     settle(qtbot, window, photos)
-    window.mixer.sections["coarse"].set_expanded(True)
+    window.features["Mix"].widget.sections["coarse"].set_expanded(True)
     window.setFocus()
     seen: list[QWidget] = []
     for _ in range(200):
@@ -452,7 +453,7 @@ def test_tab_goes_through_the_window_as_one_reads_it(qtbot, window: MainWindow, 
         if window.focusWidget() in seen:
             break
         seen.append(window.focusWidget())
-    sliders = [s.rows.sliders[0].groove for s in window.mixer.sections.values()]
+    sliders = [s.rows.sliders[0].groove for s in window.features["Mix"].widget.sections.values()]
     expected = [*window.tray.cards, window.tray.add_button, window.canvas, *sliders, window.status.model_button]
     assert [w for w in seen if w in expected] == expected
 
@@ -460,10 +461,10 @@ def test_tab_goes_through_the_window_as_one_reads_it(qtbot, window: MainWindow, 
 def test_a_new_photo_leaves_the_focus_on_its_slider(qtbot, window: MainWindow, photos) -> None:
     drop(window, mime_of(*photos))
     settle(qtbot, window, photos)
-    window.mixer.sections["coarse"].rows.sliders[1].groove.setFocus()
+    window.features["Mix"].widget.sections["coarse"].rows.sliders[1].groove.setFocus()
     window.studio.add_photos([PhotoItem(path=str(make_picture(photos[0].parent / "dora.png", 9)))])
     qtbot.waitUntil(lambda: len(names(window)) == 4)
-    assert window.focusWidget() is window.mixer.sections["coarse"].rows.sliders[1].groove
+    assert window.focusWidget() is window.features["Mix"].widget.sections["coarse"].rows.sliders[1].groove
     window.remove(window.studio.document.sources[0].id)
     window.remove(window.studio.document.sources[0].id)
-    assert window.mixer.sections["coarse"].isAncestorOf(window.focusWidget())
+    assert window.features["Mix"].widget.sections["coarse"].isAncestorOf(window.focusWidget())

@@ -1,0 +1,91 @@
+"""What every panel of the window has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QDockWidget, QWidget
+
+from automod_studio.document.model import Document
+from automod_studio.studio import Studio
+
+
+class Feature(QObject):
+    """A dock, and what it does. A subclass makes its widget, connects it, and overrides `refresh`.
+
+    The widget shows a view of the document and reports intent by signals; the feature turns intents into edits of the
+    session and requests to the worker. `refresh` is called only while the panel can be seen.
+
+    Attributes:
+        title: of the dock, and of its entry in the View menu.
+        area: where the dock is at first.
+        widget: the panel.
+    """
+
+    title = ""
+    area = Qt.DockWidgetArea.BottomDockWidgetArea
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        """Make the widget. `window` is for dialogs; nothing of it exists yet.
+
+        Args:
+            studio: session, service, settings, messages.
+            window: the main window, owner of this object.
+        """
+        super().__init__(window)
+        self.studio, self.session, self.window = studio, studio.session, window
+        self.widget = self.make_widget()
+        self.dock: QDockWidget | None = None
+        self._seen, self._stale = False, True  # until the dock says that it can be seen
+        self.session.changed.connect(self._refresh_if_seen)
+
+    def make_widget(self) -> QWidget:
+        """Make the panel."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show the document as it is now; called at every move of a slider, so it has to be quick."""
+
+    def callbacks(self) -> Mapping[str, Callable[..., object]]:
+        """What the actions of this panel do: id of the row in actions.ACTIONS -> function."""
+        return {}
+
+    def flags(self) -> Mapping[str, bool]:
+        """Fields of actions.State that this panel knows."""
+        return {}
+
+    @property
+    def document(self) -> Document:
+        """The document as it is now."""
+        return self.session.document
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the panel is on the screen, and not behind another tab."""
+        return self._seen
+
+    def put_into(self, dock: QDockWidget) -> None:
+        """Fill a dock with the widget."""
+        self.dock = dock
+        dock.setWidget(self.widget)
+        dock.visibilityChanged.connect(self._visibility_changed)
+
+    def show_panel(self) -> None:
+        """Bring the panel to the front and give it the focus."""
+        if self.dock is not None:
+            self.dock.show()
+            self.dock.raise_()
+        self.widget.setFocus()
+
+    def _refresh_if_seen(self) -> None:
+        if self._seen:
+            self.refresh()
+        else:
+            self._stale = True
+
+    def _visibility_changed(self, seen: bool) -> None:
+        self._seen = seen
+        if seen and self._stale:
+            self._stale = False
+            self.refresh()

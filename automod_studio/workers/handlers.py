@@ -1,0 +1,18 @@
+"""Which function answers which request of a panel. For the worker thread; the functions may import torch.
+
+A handler takes the engine and the request, and yields replies; None between them is a breath, in which renders pass
+and a request that was cancelled ends. It answers its own errors (trouble.trouble_of), as values in its replies. What it
+must clean up belongs in a `finally`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automod_studio.workers.engine import Engine
+
+Handler = Callable[["Engine", Any], Iterator[object]]
+
+HANDLERS: Mapping[type, Handler] = {}
