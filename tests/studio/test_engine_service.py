@@ -144,3 +144,73 @@ def test_an_engine_that_cannot_start_is_told_and_the_thread_goes_on(qtbot, caplo
     with qtbot.waitSignal(service.broken):
         service.render(make_render(service.next_id()))
     service.stop()
+
+
+def test_who_asked_gets_the_replies_and_nobody_else(qtbot, by_hand) -> None:
+    service, _engine = by_hand
+    mine, others = [], []
+    service.photos_loaded.connect(others.append)
+    service.ask(LoadPhotos(service.next_id(), (PhotoItem("a"), PhotoItem("b")), MODEL), mine.append)
+    while service.queue.run_step():
+        pass
+    qtbot.waitUntil(lambda: [reply.done for reply in mine] == [1, 2])
+    assert others == []
+
+
+def test_a_cancelled_request_is_closed_and_not_heard_of_again(by_hand) -> None:
+    service, engine = by_hand
+    heard, ended = [], []
+
+    def answer(request: LoadPhotos) -> Iterator[object]:
+        try:
+            for number in range(10):
+                yield PhotosLoaded(request.id, done=number)
+        finally:
+            ended.append("cleaned up")
+
+    engine.answer = answer
+    request = LoadPhotos(service.next_id(), (), MODEL)
+    service.ask(request, heard.append)
+    service.queue.run_step()
+    service.cancel(request.id)
+    while service.queue.run_step():
+        pass
+    QCoreApplication.processEvents()
+    assert ended == ["cleaned up"]
+    assert heard == []
+
+
+def test_background_jobs_wait_for_all_others() -> None:
+    done: list[str] = []
+
+    def job(name: str, steps: int) -> Iterator[None]:
+        for step in range(steps):
+            done.append(f"{name} {step}")
+            yield
+
+    queue = WorkQueue()
+    queue.put_job(job("export", 3), background=True)
+    queue.run_step()
+    queue.put_job(job("photo", 2))
+    queue.put_render(lambda: done.append("render"))
+    while queue.run_step():
+        pass
+    assert done == ["export 0", "render", "photo 0", "photo 1", "export 1", "export 2"]
+
+
+def test_closing_lets_begun_jobs_clean_up() -> None:
+    ended: list[str] = []
+
+    def job() -> Iterator[None]:
+        try:
+            yield
+            yield
+        finally:
+            ended.append("cleaned up")
+
+    queue = WorkQueue()
+    queue.put_job(job(), background=True)
+    queue.run_step()
+    queue.close()
+    queue.run()
+    assert ended == ["cleaned up"]
