@@ -7,6 +7,7 @@ from torch import Tensor
 
 _PRIOR_JITTER = 1e-6  # see fit_prior
 _MOST_STEERED = 0.99  # of a style's norm, that directions may take: some of the face has to stay
+_NO_REST = 1e-6  # length of what is orthogonal to all directions, below which it is rounding and no direction
 
 
 def to_sphere(z: Tensor) -> Tensor:
@@ -67,10 +68,10 @@ def mix(weights: Tensor, codes: Tensor) -> Tensor:
             f"weights (n_blocks, n_sources) and codes (n_sources, n) do not fit: "
             f"{tuple(weights.shape)} and {tuple(codes.shape)}"
         )
-    weights = weights.to(codes)
+    weights = weights.to(codes.device, torch.float64)  # in which every weight of a recipe is above 0 that is so there
     if not bool((weights.isfinite() & (weights >= 0)).all()) or not bool((weights.sum(dim=1) > 0).all()):
         raise ValueError("weights must be finite and >= 0, with a positive sum in each block")
-    weights = weights / weights.sum(dim=1, keepdim=True)
+    weights = (weights / weights.sum(dim=1, keepdim=True)).to(codes)
     mean = weights @ codes  # (n_blocks, n)
     norm = torch.linalg.vector_norm(mean, dim=1, keepdim=True)
     pure = (weights > 0).sum(dim=1, keepdim=True) == 1
@@ -82,21 +83,23 @@ def steer(styles: Tensor, directions: Tensor, changes: Tensor) -> Tensor:
     """Move styles along directions, by exactly as much as is asked for, and stay on the sphere.
 
     In each block, the projection <s, v_i> on every direction with a change becomes <s, v_i> + change_i, whatever the
-    angles between the directions are, and what is orthogonal to all of them keeps its own direction. So the order of
-    the directions does not matter, and moving one leaves the values of the others that are moved.
+    angles between the directions are. Of all points of the sphere with these projections, the style goes to the
+    nearest: what is orthogonal to the directions keeps its own direction. So the order of the directions does not
+    matter, and moving one leaves the values of the others that are moved.
 
     Args:
         styles: (..., n_blocks, n) of norm 1.
         directions: (k, n) of norm 1; they need not be orthogonal.
-        changes: (n_blocks, k), of the projections; a direction whose change is 0 in a block is left out there.
+        changes: (n_blocks, k), of the projections, finite; a direction whose change is 0 in a block is left out there.
 
     Returns:
         Styles like those given, of norm 1; a block without a change is returned bit by bit. Where the changes lead
-        off the sphere, the style goes as far as it can in that direction; where directions contradict one another, it
-        comes as near as it can (least squares).
+        off the sphere, all are cut down by one factor, to where the directions make up 0.99 of the style's length;
+        where directions contradict one another, the style comes as near as it can (least squares). A style in which
+        nothing is orthogonal to the directions stays where it is.
 
     Raises:
-        ValueError: shapes do not fit.
+        ValueError: shapes do not fit, or a change is not finite.
 
     Source: Deep Automodulators, Sec. 4, where z + a v is used; here a is such that the change holds on the sphere
     (docs/adr/0011-an-edit-is-a-recipe.md).
@@ -107,28 +110,51 @@ def steer(styles: Tensor, directions: Tensor, changes: Tensor) -> Tensor:
             f"styles (..., n_blocks, n), directions (k, n) and changes (n_blocks, k) do not fit: "
             f"{tuple(styles.shape)}, {tuple(directions.shape)} and {tuple(changes.shape)}"
         )
+    if not bool(changes.isfinite().all()):
+        raise ValueError("a change is not finite")
     steered = styles.clone()
-    for block in range(n_blocks):
-        active = changes[block] != 0
-        if bool(active.any()):
-            steered[..., block, :] = _steered(
-                styles[..., block, :], directions[active].to(styles), changes[block, active]
-            )
+    directions, changes = directions.to(styles), changes.to(styles.device, torch.float64)
+    for active, blocks in _by_active(changes).items():
+        columns = list(active)
+        steered[..., blocks, :] = _steered(styles[..., blocks, :], directions[columns], changes[blocks][:, columns])
     return steered
 
 
+def _by_active(changes: Tensor) -> dict[tuple[int, ...], list[int]]:
+    """Columns of changes (n_blocks, k) that are not 0 -> the blocks in which these columns, and no others, are not."""
+    blocks_of: dict[tuple[int, ...], list[int]] = {}
+    for block, row in enumerate((changes != 0).tolist()):
+        active = tuple(column for column, moves in enumerate(row) if moves)
+        if active:
+            blocks_of.setdefault(active, []).append(block)
+    return blocks_of
+
+
 def _steered(s: Tensor, v: Tensor, change: Tensor) -> Tensor:
-    """One block: s (..., n), v (k, n), change (k,) -> (..., n)."""
+    """Blocks that are moved along the same directions: s (..., b, n), v (k, n), change (b, k) -> (..., b, n)."""
     s64, v64 = s.double(), v.double()
     dual = torch.linalg.pinv(v64, rtol=1e-6)  # (n, k): v64 @ dual is the identity on what can be reached
-    now = s64 @ v64.T  # (..., k)
-    rest = s64 - now @ dual.T  # orthogonal to every direction
-    within = (now + change.double()) @ dual.T  # in the span of the directions, with the wanted projections
-    length = torch.linalg.vector_norm(within, dim=-1, keepdim=True)
-    within = within * (_MOST_STEERED / length.clamp_min(_MOST_STEERED))
+    now = (s64 @ v64.T) @ dual.T  # the part of s in the span of the directions; the rest is orthogonal to each
+    rest = s64 - now
+    step = change @ dual.T  # (b, n), in the span, with the wanted change of the projections
+    within = now + _allowed(now, step) * step
     room = (1 - within.square().sum(dim=-1, keepdim=True)).clamp_min(0).sqrt()
     rest_norm = torch.linalg.vector_norm(rest, dim=-1, keepdim=True)
-    return to_sphere(within + rest * (room / rest_norm.clamp_min(1e-12))).to(s)
+    moved = to_sphere(within + rest * (room / rest_norm.clamp_min(_NO_REST)))
+    return torch.where(rest_norm < _NO_REST, s64, moved).to(s)
+
+
+def _allowed(now: Tensor, step: Tensor) -> Tensor:
+    """How much of each step (b, n) keeps a part (..., b, n) of a style within _MOST_STEERED: 0..1, (..., b, 1)."""
+    length2 = now.square().sum(dim=-1, keepdim=True)
+    limit2 = length2.clamp_min(_MOST_STEERED**2)  # a style that is beyond already may stay so
+    along = (now * step).sum(dim=-1, keepdim=True)
+    step2 = step.square().sum(dim=-1, keepdim=True)
+    # The larger root t of |now + t step|^2 = limit2, in the form that does not cancel.
+    root = (along.square() + step2 * (limit2 - length2)).sqrt()
+    tiny = torch.finfo(step.dtype).tiny
+    outward, inward = (limit2 - length2) / (root + along).clamp_min(tiny), (root - along) / step2.clamp_min(tiny)
+    return torch.where(along > 0, outward, inward).clamp(0, 1)
 
 
 def random_codes(count: int, size: int, seed: int) -> Tensor:

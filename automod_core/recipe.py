@@ -22,6 +22,7 @@ from automod_core.recipe_parts import (
     decode_code,
     encode_code,
     name_problems,
+    of_norm_one,
     variation_from_json,
     variation_problems,
     variation_to_json,
@@ -53,14 +54,15 @@ class Recipe:
     Attributes:
         model_hash: SHA-256 of the model's weights, hex.
         model_name: the model's name for people.
-        sources: 1..128 sources whose codes have the same size.
-        weights: (n_blocks, n_sources) float64, >= 0, each row with a positive sum; how much of each source each block
-            takes.
-        variations: codes drawn anew, in the order in which they are laid over the mix.
-        attributes: what is moved, in any order.
+        sources: 1..128 sources whose codes have norm 1 and the same size.
+        weights: (n_blocks, n_sources) float64, 0..1e6, each row with a positive sum; how much of each source each
+            block takes.
+        variations: codes drawn anew, in the order in which they are laid over the mix; at most 256.
+        attributes: what is moved, in any order; at most 256.
 
     Raises:
-        ValueError: anything above does not hold; lists every problem.
+        ValueError: anything above does not hold, or the recipe is too large for a picture; lists every problem, but
+            of variations and attributes only the first that has any.
     """
 
     model_hash: str
@@ -73,7 +75,7 @@ class Recipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", np.array(self.weights, dtype=np.float64))
         problems = [*_text_problems(self), *_code_problems(self), *_weight_problems(self)]
-        problems = problems or list(_layer_problems(self))
+        problems = problems or list(_layer_problems(self)) or list(_size_problems(self))
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -179,9 +181,9 @@ def _code_problems(recipe: Recipe) -> Iterator[str]:
     if len(shapes) > 1:
         yield "the codes differ in size"
     if not all(len(shape) == 1 and 1 <= shape[0] <= MAX_CODE_SIZE for shape in shapes):
-        yield f"codes must be (n,) with n from 1 to {MAX_CODE_SIZE}, not {sorted(shapes)}"
-    if not all(np.isfinite(source.code).all() for source in recipe.sources):
-        yield "a code holds a value that is not finite"
+        yield f"codes must be (n,) with n from 1 to {MAX_CODE_SIZE}"
+    elif not all(of_norm_one(source.code) for source in recipe.sources):
+        yield "a code is not finite, or its norm is not 1"
 
 
 def _weight_problems(recipe: Recipe) -> Iterator[str]:
@@ -202,10 +204,23 @@ def _layer_problems(recipe: Recipe) -> Iterator[str]:
     size = len(recipe.sources[0].code)
     if len(recipe.variations) > MAX_LAYERS or len(recipe.attributes) > MAX_LAYERS:
         yield f"there must be at most {MAX_LAYERS} variations, and as many attributes"
-    for variation in recipe.variations:
-        yield from variation_problems(variation, recipe.n_blocks, size)
-    for attribute in recipe.attributes:
-        yield from attribute_problems(attribute, recipe.n_blocks, size)
+    found = [
+        *(list(variation_problems(variation, recipe.n_blocks, size)) for variation in recipe.variations),
+        *(list(attribute_problems(attribute, recipe.n_blocks, size)) for attribute in recipe.attributes),
+    ]
+    yield from next((problems for problems in found if problems), [])
+
+
+def _size_problems(recipe: Recipe) -> Iterator[str]:
+    """A recipe that was written must be read again, so none is made that would be passed over as too long."""
+    vectors = [source.code for source in recipe.sources] + [attribute.direction for attribute in recipe.attributes]
+    vectors += [code for variation in recipe.variations for code in variation.codes]
+    layers = [*recipe.variations, *recipe.attributes]
+    texts = [recipe.model_hash, recipe.model_name, *(part.name for part in [*recipe.sources, *layers])]
+    size = sum(6 * len(vector) + 16 for vector in vectors) + sum(len(json.dumps(text)) for text in texts)
+    size += 32 * recipe.weights.size + 400 * (len(recipe.sources) + len(layers) + 1)
+    if size > MAX_TEXT_BYTES:
+        yield f"it would take {size / 2**20:.0f} MB, and at most {MAX_TEXT_BYTES >> 20} fit into a picture"
 
 
 # ---- JSON ----

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,14 @@ import numpy as np
 MAX_CODE_SIZE = 1 << 14
 MAX_NAME_LENGTH = 4096
 MAX_AMOUNT = 100.0
+MIN_SCALE, MAX_SCALE = 1e-6, 1e6  # of attributes: projections are at most 1, so these are far away from any real one
 
 _NORM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecipeSource:
-    """One of the pictures that were mixed: its name for people, and its code (n,) float32."""
+    """One of the pictures that were mixed: its name for people, and its code (n,) float32 of norm 1."""
 
     name: str
     code: np.ndarray
@@ -35,7 +35,7 @@ class Variation:
 
     Attributes:
         name: for people: "Seed 7, no. 3".
-        blocks: numbers of the blocks, ascending.
+        blocks: numbers of the blocks, ascending, at least one.
         codes: (len(blocks), n) float32 of norm 1.
         strength: 0..1, how far along the great circle: 0 leaves the mix, 1 gives the codes.
 
@@ -61,10 +61,10 @@ class AttributeEdit:
     Attributes:
         name: for people: "Smile".
         direction: (n,) float32 of norm 1.
-        center: <s, direction> where the value is 0.
-        scale: > 0, change of <s, direction> per unit of the value.
-        blocks: numbers of the blocks that are moved, ascending.
-        amount: how much the value changes in each of them; 0 = not at all.
+        center: <s, direction> where the value is 0; at most 1e6 away from 0.
+        scale: change of <s, direction> per unit of the value, 1e-6..1e6.
+        blocks: numbers of the blocks that are moved, ascending, at least one.
+        amount: how much the value changes in each of them, -100..100; 0 = not at all.
 
     Source: Deep Automodulators, Sec. 4, attribute vectors limited to some scales.
     """
@@ -95,7 +95,7 @@ def variation_problems(variation: Variation, n_blocks: int, code_size: int) -> I
     yield from _block_problems(variation.blocks, n_blocks)
     if variation.codes.shape != (len(variation.blocks), code_size):
         yield f"codes of a variation must be {(len(variation.blocks), code_size)}, not {variation.codes.shape}"
-    elif not _of_norm_one(variation.codes):
+    elif not of_norm_one(variation.codes):
         yield "codes of a variation must have norm 1"
     if not 0 <= variation.strength <= 1:
         yield f"the strength of a variation must be from 0 to 1, not {variation.strength}"
@@ -106,21 +106,22 @@ def attribute_problems(attribute: AttributeEdit, n_blocks: int, code_size: int) 
     yield from _block_problems(attribute.blocks, n_blocks)
     if attribute.direction.shape != (code_size,):
         yield f"the direction of an attribute must be {(code_size,)}, not {attribute.direction.shape}"
-    elif not _of_norm_one(attribute.direction):
+    elif not of_norm_one(attribute.direction):
         yield "the direction of an attribute must have norm 1"
-    if not (math.isfinite(attribute.center) and 0 < attribute.scale < math.inf):
-        yield "the scale of an attribute must be above 0"
+    if not (abs(attribute.center) <= MAX_SCALE and MIN_SCALE <= attribute.scale <= MAX_SCALE):
+        yield f"the scale of an attribute must be from {MIN_SCALE:g} to {MAX_SCALE:g}, and its center at most that"
     if not abs(attribute.amount) <= MAX_AMOUNT:
         yield f"the amount of an attribute must be from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g}, not {attribute.amount}"
 
 
 def _block_problems(blocks: tuple[int, ...], n_blocks: int) -> Iterator[str]:
     known = all(type(block) is int and 0 <= block < n_blocks for block in blocks)
-    if not known or list(blocks) != sorted(set(blocks)):
-        yield f"blocks must ascend and be from 0 to {n_blocks - 1}, not {list(blocks)}"
+    if not known or not blocks or list(blocks) != sorted(set(blocks)):
+        yield f"blocks must be at least one, ascend, and be from 0 to {n_blocks - 1}"
 
 
-def _of_norm_one(vectors: np.ndarray) -> bool:
+def of_norm_one(vectors: np.ndarray) -> bool:
+    """Whether vectors (..., n) are finite and have norm 1, but for rounding."""
     norms = np.linalg.norm(vectors.astype(np.float64), axis=-1)
     return bool(np.allclose(norms, 1, rtol=0, atol=_NORM_TOLERANCE))  # False for what is not finite
 
@@ -175,7 +176,7 @@ def encode_code(code: np.ndarray) -> str:
 
 def decode_code(text: Any) -> np.ndarray:
     """Base64 text -> (n,) float32. Raises ValueError."""
-    check(type(text) is str, "a source has no code")
+    check(type(text) is str, "a code is missing")
     check(len(text) <= 6 * MAX_CODE_SIZE, "a code is too long")
     try:
         raw = base64.b64decode(text, validate=True)

@@ -18,7 +18,7 @@ def styles_of(recipe: Recipe) -> Tensor:
         (n_blocks, n) float32 of norm 1, on the CPU. A recipe without variations and attributes gives exactly
         latent.mix.
     """
-    styles = latent.mix(torch.tensor(recipe.weights, dtype=torch.float32), torch.tensor(recipe.codes))
+    styles = latent.mix(torch.tensor(recipe.weights), torch.tensor(recipe.codes))
     for variation in recipe.variations:
         styles = with_variation(styles, variation)
     return with_attributes(styles, recipe.attributes)

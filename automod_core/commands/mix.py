@@ -159,19 +159,16 @@ def _mixed(
     model: "Automodulator", photos: Sequence[Path], weights: "np.ndarray", report: Report
 ) -> "tuple[np.ndarray, Recipe]":
     """The mix as (R, R, 3) uint8, and its recipe."""
-    import torch
-
     from automod_core.images import to_uint8
-    from automod_core.latent import mix
     from automod_core.recipe import Recipe, RecipeSource
+    from automod_core.styles import styles_of
 
     encoded = encode_photos(model, photos, report)
     if encoded.refused:
         raise UserError(" ".join(encoded.refused))
-    styles = mix(torch.from_numpy(weights), torch.from_numpy(encoded.z))
-    pixels = to_uint8(model.decode(styles[None])[0])
     sources = tuple(RecipeSource(path.name, code) for path, code in zip(photos, encoded.z, strict=True))
-    return pixels, Recipe(model.hash, model.card.name, sources, weights)
+    recipe = Recipe(model.hash, model.card.name, sources, weights)
+    return to_uint8(model.decode(styles_of(recipe)[None])[0]), recipe
 
 
 def _photos(count: int) -> str:

@@ -265,7 +265,7 @@ def test_mix_refuses_what_does_not_fit(capsys, tmp_path, photos, tiny_model_path
     model, out = ("--model", tiny_model_path), tmp_path / "m.png"
     error = wrong_usage(capsys, "mix", *photos[:2], "--fine", "3", "-o", out, *model)
     assert "photo 3, but there are only 2 photos" in error
-    assert "at most 64" in wrong_usage(capsys, "mix", *[photos[0]] * 65, "-o", out, *model)
+    assert "at most 128" in wrong_usage(capsys, "mix", *[photos[0]] * 129, "-o", out, *model)
     assert ".webp" in refused(capsys, "mix", photos[0], "-o", tmp_path / "m.bmp", *model)
     photos[1].write_bytes(photos[1].read_bytes()[:200])
     assert "ben.png is damaged" in refused(capsys, "mix", *photos, "-o", out, *model)

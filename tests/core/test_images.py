@@ -12,7 +12,7 @@ from automod_core.images import FAIR_FIDELITY, GOOD_FIDELITY, fidelity, level, s
 from automod_core.paths import assets_dir
 from automod_core.recipe import Recipe, RecipeSource, read_recipe
 
-RECIPE = Recipe("h", "m", (RecipeSource("a", np.ones(4)),), np.ones((2, 1)))
+RECIPE = Recipe("h", "m", (RecipeSource("a", np.full(4, 0.5)),), np.ones((2, 1)))
 
 
 def all_values() -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from automod_core.latent import (
     random_codes,
     resample_blocks,
     slerp,
+    steer,
     swap_blocks,
     to_sphere,
 )
@@ -110,6 +112,13 @@ def test_a_pure_row_reproduces_its_code_bit_by_bit(weight: float) -> None:
     weights = torch.zeros(4, 4)
     weights.fill_diagonal_(weight)
     assert torch.equal(mix(weights, z), z)
+
+
+def test_weights_that_only_double_precision_tells_from_0() -> None:
+    z = codes(2, dtype=torch.float32)
+    tiny = torch.tensor([[5e-324, 0.0], [1e-300, 3e-300]], dtype=torch.float64)
+    torch.testing.assert_close(mix(tiny, z), mix(torch.tensor([[1.0, 0.0], [0.25, 0.75]]), z))
+    assert torch.equal(mix(tiny, z)[0], z[0])
 
 
 def test_sources_that_cancel_out_give_the_heaviest() -> None:
@@ -218,6 +227,187 @@ def test_resample_blocks_takes_codes_that_were_drawn_before() -> None:
     for bad in (codes(3, 15), codes(1, 16)[0]):
         with pytest.raises(ValueError, match="drawn codes"):
             resample_blocks(styles, {0}, bad)
+
+
+# ---- steering along directions ----
+
+
+def orthonormal(rows: list[np.ndarray]) -> list[np.ndarray]:
+    """Gram-Schmidt, once more for the rounding; what depends on the rows before is left out."""
+    basis: list[np.ndarray] = []
+    for row in rows:
+        rest = row.copy()
+        for _ in range(2):
+            for e in basis:
+                rest = rest - (rest @ e) * e
+        length = math.sqrt(rest @ rest)
+        if length > 1e-5:
+            basis.append(rest / length)
+    return basis
+
+
+def literal_steer(s: np.ndarray, v: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """One style (n,) along independent directions (k, n): coordinates in an orthonormal basis, float64, by bisection.
+
+    In the basis e of the directions, <s', v_i> = sum_j <v_i, e_j> x_j, a triangular system for the coordinates x.
+    """
+    moving = [i for i in range(len(v)) if change[i] != 0]
+    if not moving:
+        return s
+    basis = orthonormal([v[i] for i in moving])
+    now = [float(s @ e) for e in basis]
+    wanted: list[float] = []
+    for row, i in enumerate(moving):
+        known = sum(float(v[i] @ basis[j]) * wanted[j] for j in range(row))
+        wanted.append((float(s @ v[i]) + change[i] - known) / float(v[i] @ basis[row]))
+    limit = max(0.99, math.hypot(*now))
+    part = 1.0
+    if math.hypot(*wanted) > limit:
+        low, high = 0.0, 1.0
+        for _ in range(80):
+            part = (low + high) / 2
+            size = math.hypot(*(a + part * (b - a) for a, b in zip(now, wanted, strict=True)))
+            low, high = (part, high) if size <= limit else (low, part)
+    within = [a + part * (b - a) for a, b in zip(now, wanted, strict=True)]
+    rest = s - sum(a * e for a, e in zip(now, basis, strict=True))
+    room = math.sqrt(max(0.0, 1 - sum(x * x for x in within)))
+    return sum(x * e for x, e in zip(within, basis, strict=True)) + rest * (room / math.sqrt(rest @ rest))
+
+
+def drawn_case(size: int, k: int, n_blocks: int, strength: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Styles, directions with angles of all kinds between them, and changes of which a third is 0."""
+    rng = np.random.default_rng(seed)
+    v = rng.standard_normal((k, size)) + rng.standard_normal(size)  # they have something in common
+    v /= np.linalg.norm(v, axis=1, keepdims=True)
+    change = strength * rng.standard_normal((n_blocks, k)) * (rng.random((n_blocks, k)) > 1 / 3)
+    return codes(n_blocks, size, seed), torch.from_numpy(v), torch.from_numpy(change)
+
+
+@pytest.mark.parametrize("strength", [0.01, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize(("size", "k"), [(4, 1), (6, 3), (32, 5), (128, 12)])
+def test_steer_agrees_with_coordinates_in_an_orthonormal_basis(size: int, k: int, strength: float) -> None:
+    for seed in range(5):
+        styles, v, change = drawn_case(size, k, 4, strength, seed)
+        expected = [
+            literal_steer(s, v.numpy(), c) for s, c in zip(styles.numpy(), change.numpy(), strict=True)
+        ]  # (n_blocks, n)
+        torch.testing.assert_close(steer(styles, v, change), torch.from_numpy(np.stack(expected)), rtol=0, atol=1e-9)
+
+
+def test_steer_changes_the_values_by_exactly_what_is_asked() -> None:
+    """To the rounding of float32, while the codes stay on the sphere."""
+    styles, v, change = drawn_case(128, 8, 6, 0.05, 0)
+    styles, v, change = styles.float(), v.float(), change.float()
+    moved = steer(styles, v, change)
+    assert moved.dtype == torch.float32
+    torch.testing.assert_close(moved.norm(dim=1), torch.ones(6), rtol=0, atol=3e-7)
+    asked = change != 0
+    values, before = moved.double() @ v.double().T, styles.double() @ v.double().T
+    torch.testing.assert_close((values - before)[asked], change.double()[asked], rtol=0, atol=3e-7)
+    assert float((values - before)[~asked].abs().max()) > 1e-3  # who does not ask to stay may be dragged along
+
+
+def test_steer_goes_to_the_nearest_point_with_the_wanted_values() -> None:
+    """Other points with the same values, on the sphere, are farther away."""
+    styles, v, change = drawn_case(16, 3, 1, 0.1, 1)
+    change = torch.full((1, 3), 0.1, dtype=torch.float64)
+    (s,), (moved,) = styles, steer(styles, v, change)
+    null = torch.from_numpy(np.linalg.svd(v.numpy())[2][3:])  # orthogonal to every direction
+    fixed = moved - (moved @ null.T) @ null
+    room = math.sqrt(1 - float(fixed @ fixed))
+    generator = torch.Generator().manual_seed(0)
+    others = fixed + room * to_sphere(torch.randn(500, 13, generator=generator, dtype=torch.float64)) @ null
+    torch.testing.assert_close(others @ v.T, (moved @ v.T).expand(500, 3))
+    assert float((s - moved).norm()) < float((others - s).norm(dim=1).min())
+
+
+def test_the_order_of_directions_does_not_matter() -> None:
+    styles, v, change = drawn_case(64, 6, 5, 0.3, 2)
+    expected = steer(styles, v, change)
+    for seed in range(5):
+        order = torch.randperm(6, generator=torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(steer(styles, v[order], change[:, order]), expected, rtol=0, atol=1e-12)
+
+
+def test_blocks_that_nothing_moves_come_back_bit_by_bit() -> None:
+    styles, v = codes(4, 32, dtype=torch.float32), codes(2, 32, 1, torch.float32)
+    change = torch.zeros(4, 2)
+    assert torch.equal(steer(styles, v, change), styles)
+    change[1, 0] = change[3, 1] = 0.2
+    moved = steer(styles, v, change)
+    assert torch.equal(moved[[0, 2]], styles[[0, 2]])
+    assert not torch.equal(moved[[1, 3]], styles[[1, 3]])
+    assert torch.equal(steer(styles, v[:0], change[:, :0]), styles)
+
+
+def test_steer_takes_batches() -> None:
+    _, v, change = drawn_case(32, 4, 3, 0.5, 3)
+    styles = codes(2 * 5 * 3, 32).reshape(2, 5, 3, 32)
+    moved = steer(styles, v, change)
+    for i in range(2):
+        for j in range(5):
+            torch.testing.assert_close(moved[i, j], steer(styles[i, j], v, change), rtol=0, atol=1e-12)
+    assert steer(styles[:, :0], v, change).shape == (2, 0, 3, 32)
+
+
+def test_what_leads_off_the_sphere_goes_as_far_as_it_can() -> None:
+    styles, v = codes(1, 32), codes(2, 32, 1)
+    far = steer(styles, v[:1], torch.tensor([[50.0]]))
+    assert float(far[0] @ v[0]) == pytest.approx(0.99, abs=1e-12)
+    assert float(steer(styles, v[:1], torch.tensor([[-50.0]]))[0] @ v[0]) == pytest.approx(-0.99, abs=1e-12)
+    farther = steer(styles, v[:1], torch.tensor([[5000.0]]))
+    torch.testing.assert_close(farther, far)
+    both = (steer(styles, v, torch.tensor([[4.0, 1.0]])) - styles)[0] @ v.T
+    assert float(both[0] / both[1]) == pytest.approx(4)  # cut down by the same factor
+
+
+def test_steering_is_smooth_where_a_style_is_nearly_a_direction() -> None:
+    (v,) = codes(1, 16)
+    near = to_sphere(v + 0.02 * codes(1, 16, 1))  # a projection above what steering may reach
+    value = float(near[0] @ v)
+    assert value > 0.995
+    for change in (-1e-4, -1e-9, 1e-9):
+        moved = steer(near, v[None], torch.tensor([[change]], dtype=torch.float64))
+        assert float(moved[0] @ v) == pytest.approx(min(value + change, value), abs=1e-12)
+        assert float((moved - near).norm()) < 100 * abs(change)  # 1 over the sine of the angle between them, at most
+    same = steer(v[None], v[None], torch.tensor([[-0.5]], dtype=torch.float64))
+    torch.testing.assert_close(same, v[None])  # no direction is nearer than another
+
+
+def test_directions_that_depend_on_one_another() -> None:
+    styles, (a, b) = codes(1, 32), codes(2, 32, 1)
+    once = steer(styles, a[None], torch.tensor([[0.2]]))
+    torch.testing.assert_close(steer(styles, torch.stack([a, a]), torch.tensor([[0.2, 0.2]])), once)
+    torch.testing.assert_close(steer(styles, torch.stack([a, -a]), torch.tensor([[0.2, -0.2]])), once)
+    between = steer(styles, torch.stack([a, a]), torch.tensor([[0.1, 0.3]]))  # least squares
+    torch.testing.assert_close(between, once)
+    stays = steer(styles, torch.stack([a, -a]), torch.tensor([[0.2, 0.2]]))
+    torch.testing.assert_close(stays, styles)
+    plane = torch.stack([a, b, to_sphere(a + b)])
+    third = 0.2 * float((a + b) @ (a + b)) ** -0.5 * 2
+    twice = steer(styles, plane[:2], torch.tensor([[0.2, 0.2]], dtype=torch.float64))
+    torch.testing.assert_close(steer(styles, plane, torch.tensor([[0.2, 0.2, third]], dtype=torch.float64)), twice)
+
+
+def test_more_directions_than_numbers_in_a_code_stay_on_the_sphere() -> None:
+    styles, v = codes(2, 4, dtype=torch.float32), codes(9, 4, 1, torch.float32)
+    moved = steer(styles, v, torch.full((2, 9), 0.3))
+    torch.testing.assert_close(moved.norm(dim=1), torch.ones(2))
+
+
+def test_steer_refuses_what_does_not_fit() -> None:
+    styles, v = codes(3, 8), codes(2, 8, 1)
+    for directions, change in (
+        (v, torch.zeros(2, 3)),
+        (v, torch.zeros(3)),
+        (v[:, :7], torch.zeros(3, 2)),
+        (v[0], torch.zeros(3, 8)),
+    ):
+        with pytest.raises(ValueError, match="do not fit"):
+            steer(styles, directions, change)
+    for bad in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not finite"):
+            steer(styles, v, torch.full((3, 2), bad))
 
 
 # ---- the code prior ----

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,32 +14,68 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from automod_core import recipe as recipe_module
 from automod_core.errors import UserError
 from automod_core.images import save_image
-from automod_core.recipe import KEYWORD, MAX_SOURCES, Recipe, RecipeSource, read_recipe
+from automod_core.recipe import (
+    KEYWORD,
+    MAX_LAYERS,
+    MAX_SOURCES,
+    MAX_TEXT_BYTES,
+    AttributeEdit,
+    Recipe,
+    RecipeSource,
+    Variation,
+    read_recipe,
+)
 
 PIXELS = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
 
 
-def a_recipe(sources: int = 2, size: int = 128, blocks: int = 5) -> Recipe:
+def a_code(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    z = rng.standard_normal(shape)
+    return z / np.linalg.norm(z, axis=-1, keepdims=True)
+
+
+def a_recipe(sources: int = 2, size: int = 128, blocks: int = 5, layers: int = 2) -> Recipe:
+    """A recipe with as many variations as attributes, which all differ."""
     rng = np.random.default_rng(0)
     return Recipe(
         model_hash="ab" * 32,
         model_name="Demo faces",
-        sources=tuple(RecipeSource(f"photo {i} é \n", rng.standard_normal(size)) for i in range(sources)),
+        sources=tuple(RecipeSource(f"photo {i} é \n", a_code(rng, size)) for i in range(sources)),
         weights=rng.random((blocks, sources)),
+        variations=tuple(
+            Variation(f"Seed {i}", range(i % blocks, blocks), a_code(rng, blocks - i % blocks, size), rng.random())
+            for i in range(layers)
+        ),
+        attributes=tuple(
+            AttributeEdit(f"Lächeln {i}", a_code(rng, size), *rng.random(2), (i % blocks,), rng.normal())
+            for i in range(layers)
+        ),
     )
 
 
 def assert_same(a: Recipe, b: Recipe) -> None:
+    """Everything is the same, bit by bit."""
     assert (a.model_hash, a.model_name) == (b.model_hash, b.model_name)
     assert [s.name for s in a.sources] == [s.name for s in b.sources]
     for left, right in zip(a.sources, b.sources, strict=True):
-        assert left.code.dtype == right.code.dtype == np.float32
-        assert left.code.tobytes() == right.code.tobytes()
-    assert a.weights.dtype == b.weights.dtype == np.float64
-    assert a.weights.tobytes() == b.weights.tobytes()
-    assert a.weights.shape == b.weights.shape
+        assert_same_array(left.code, right.code, np.float32)
+    assert_same_array(a.weights, b.weights, np.float64)
+    for left, right in zip(a.variations, b.variations, strict=True):
+        assert (left.name, left.blocks, left.strength) == (right.name, right.blocks, right.strength)
+        assert_same_array(left.codes, right.codes, np.float32)
+    for left, right in zip(a.attributes, b.attributes, strict=True):
+        assert (left.name, left.blocks) == (right.name, right.blocks)
+        assert (left.center, left.scale, left.amount) == (right.center, right.scale, right.amount)
+        assert_same_array(left.direction, right.direction, np.float32)
+
+
+def assert_same_array(a: np.ndarray, b: np.ndarray, dtype: type) -> None:
+    assert a.dtype == b.dtype == dtype
+    assert a.shape == b.shape
+    assert a.tobytes() == b.tobytes()
 
 
 def refusal(data: object) -> str:
@@ -53,24 +90,40 @@ def refusal(data: object) -> str:
 # ---- round trips ----
 
 
-@pytest.mark.parametrize(("sources", "size", "blocks"), [(1, 1, 1), (2, 128, 5), (6, 512, 9), (MAX_SOURCES, 8, 2)])
-def test_json_round_trip(sources, size, blocks) -> None:
-    recipe = a_recipe(sources, size, blocks)
+@pytest.mark.parametrize(
+    ("sources", "size", "blocks", "layers"),
+    [(1, 1, 1, 0), (1, 1, 1, 1), (2, 128, 5, 3), (6, 512, 9, 20), (MAX_SOURCES, 8, 2, MAX_LAYERS)],
+)
+def test_json_round_trip(sources, size, blocks, layers) -> None:
+    recipe = a_recipe(sources, size, blocks, layers)
     text = recipe.to_json()
     assert text.isascii()
     assert_same(Recipe.from_json(text), recipe)
     assert Recipe.from_json(text).to_json() == text
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+FINITE = {"allow_nan": False, "allow_infinity": False}
+CODES = hnp.arrays(np.float32, 7, elements=st.floats(-1, 1, width=32, **FINITE)).filter(lambda z: np.linalg.norm(z) > 0)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
-    code=hnp.arrays(np.float32, 7, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)),
+    code=CODES,
     weights=hnp.arrays(np.float64, (3, 1), elements=st.floats(5e-324, 1e6)),
     name=st.text(max_size=20),
+    strength=st.floats(0, 1),
+    numbers=st.tuples(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6)),
+    amount=st.floats(-100, 100),
+    blocks=st.sets(st.integers(0, 2), min_size=1).map(sorted),
 )
-def test_every_bit_comes_back(code, weights, name) -> None:
-    recipe = Recipe("h", name, (RecipeSource(name, code),), weights)
-    assert_same(Recipe.from_json(recipe.to_json()), recipe)
+def test_every_bit_comes_back(code, weights, name, strength, numbers, amount, blocks) -> None:
+    code = (code.astype(np.float64) / np.linalg.norm(code.astype(np.float64))).astype(np.float32)
+    variation = Variation(name, blocks, np.stack([code] * len(blocks)), strength)
+    attribute = AttributeEdit(name, code, *numbers, blocks, amount)
+    recipe = Recipe("h", name, (RecipeSource(name, code),), weights, (variation,), (attribute,))
+    again = Recipe.from_json(recipe.to_json())
+    assert_same(again, recipe)
+    assert again.to_json() == recipe.to_json()
 
 
 def test_png_round_trip(tmp_path) -> None:
@@ -81,17 +134,62 @@ def test_png_round_trip(tmp_path) -> None:
 
 
 def test_a_recipe_keeps_its_own_copies() -> None:
-    code, weights = np.ones(4, dtype=np.float32), np.ones((2, 1))
-    recipe = Recipe("h", "m", (RecipeSource("a", code),), weights)
-    code[0] = weights[0, 0] = 7
-    assert recipe.sources[0].code[0] == recipe.weights[0, 0] == 1
+    code, weights, codes = np.full(4, 0.5, dtype=np.float32), np.full((2, 1), 0.5), np.full((1, 4), 0.5, np.float32)
+    layers = (Variation("v", (0,), codes),), (AttributeEdit("a", code, 0, 1, (1,), 2),)
+    recipe = Recipe("h", "m", (RecipeSource("a", code),), weights, *layers)
+    code[0] = weights[0, 0] = codes[0, 0] = 7
+    assert recipe.sources[0].code[0] == recipe.weights[0, 0] == 0.5
+    assert recipe.variations[0].codes[0, 0] == recipe.attributes[0].direction[0] == 0.5
 
 
 def test_a_wrong_recipe_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="codes differ in size; weights must be"):
-        Recipe("h", "m", (RecipeSource("a", np.ones(3)), RecipeSource("b", np.ones(4))), np.ones(2))
-    with pytest.raises(ValueError, match="not finite"):
-        Recipe("h", "m", (RecipeSource("a", np.array([1e300])),), np.ones((1, 1)))
+        Recipe("h", "m", (RecipeSource("a", np.eye(3)[0]), RecipeSource("b", np.eye(4)[0])), np.ones(2))
+    for bad in ([1e300], [0.0], [0.5], [1.01]):
+        with pytest.raises(ValueError, match="a code is not finite, or its norm is not 1"):
+            Recipe("h", "m", (RecipeSource("a", np.array(bad)),), np.ones((1, 1)))
+    first = a_recipe(layers=1)
+    with pytest.raises(ValueError, match="^blocks must be at least one, ascend, and be from 0 to 4; codes of a var"):
+        replace(first, variations=(Variation("v", (), np.ones((2, 128))),), attributes=())
+    with pytest.raises(ValueError, match="at most 256 variations"):
+        replace(first, variations=first.variations * (MAX_LAYERS + 1))
+    with pytest.raises(ValueError, match="at most 256 variations, and as many attributes"):
+        replace(first, attributes=first.attributes * (MAX_LAYERS + 1))
+
+
+def test_no_recipe_is_made_that_could_not_be_read_again(tmp_path, monkeypatch) -> None:
+    """What fits is read again though it is as long as can be; one letter more, and it cannot be made."""
+    names = ("\N{GRINNING FACE}" * 100, "\n" * 100, "\udcff" * 100)  # what JSON makes longest
+    recipe = a_recipe(3, size=7, blocks=3, layers=40)
+    for name in names:
+        sources = tuple(replace(source, name=name) for source in recipe.sources)
+        attributes = tuple(replace(a, name=name, center=-1 / 3, scale=1e-5 / 3) for a in recipe.attributes)
+        recipe = replace(recipe, sources=sources, attributes=attributes)
+        fits = least_size(recipe, monkeypatch)
+        assert len(recipe.to_json()) + 64 < fits < 3 * len(recipe.to_json())
+    rng = np.random.default_rng(0)
+    large = Variation("v", range(32), a_code(rng, 32, 16384))
+    with pytest.raises(ValueError, match="it would take .. MB, and at most 16 fit"):
+        replace(a_recipe(1, 16384, 32, 0), variations=(large,) * 6)
+    largest = replace(a_recipe(1, 16384, 32, 0), variations=(large,) * 5)
+    assert len(largest.to_json()) > MAX_TEXT_BYTES * 0.8
+    save_image(tmp_path / "large.png", PIXELS, largest)
+    assert_same(read_recipe(tmp_path / "large.png"), largest)
+
+
+def least_size(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The smallest limit under which a recipe can be made."""
+    low, high = 0, MAX_TEXT_BYTES
+    while low + 1 < high:
+        middle = (low + high) // 2
+        with monkeypatch.context() as limited:
+            limited.setattr(recipe_module, "MAX_TEXT_BYTES", middle)
+            try:
+                replace(recipe)
+                high = middle
+            except ValueError:
+                low = middle
+    return high
 
 
 # ---- JSON that is refused ----
@@ -104,16 +202,48 @@ def code(*values: float) -> str:
 def data(**changes: object) -> dict:
     good = {
         "format": "automod-recipe",
-        "format_version": 1,
+        "format_version": 2,
         "model": {"hash": "ab", "name": "m"},
         "sources": [{"name": "a", "code": code(1, 0)}, {"name": "b", "code": code(0, 1)}],
         "weights": [[1, 0], [0.5, 0.5]],
+        "variations": [variation()],
+        "attributes": [attribute()],
     }
     return good | changes
 
 
+def variation(**changes: object) -> dict:
+    return {"name": "v", "blocks": [0, 1], "codes": [code(0, 1), code(-1, 0)], "strength": 0.25} | changes
+
+
+def attribute(**changes: object) -> dict:
+    good = {"name": "Smile", "direction": code(0, 1), "center": -0.5, "scale": 2, "blocks": [1], "amount": -3}
+    return good | changes
+
+
+def without(entry: dict, key: str) -> dict:
+    return {name: value for name, value in entry.items() if name != key}
+
+
 def test_the_good_one_is_good() -> None:
-    assert Recipe.from_json(json.dumps(data(unknown="ignored"))).weights.tolist() == [[1, 0], [0.5, 0.5]]
+    recipe = Recipe.from_json(json.dumps(data(unknown="ignored")))
+    assert recipe.weights.tolist() == [[1, 0], [0.5, 0.5]]
+    (only,) = recipe.variations
+    assert (only.name, only.blocks, only.codes.tolist(), only.strength) == ("v", (0, 1), [[0, 1], [-1, 0]], 0.25)
+    (moved,) = recipe.attributes
+    assert (moved.name, moved.direction.tolist(), moved.blocks) == ("Smile", [0, 1], (1,))
+    assert (moved.center, moved.scale, moved.amount) == (-0.5, 2.0, -3.0)
+    assert all(type(number) is float for number in (only.strength, moved.center, moved.scale, moved.amount))
+
+
+def test_format_1_is_read_as_before() -> None:
+    """Pictures that were saved before there were variations and attributes."""
+    old = without(without(data(format_version=1), "variations"), "attributes")
+    recipe = Recipe.from_json(json.dumps(old))
+    assert recipe.weights.tolist() == [[1, 0], [0.5, 0.5]]
+    assert [source.name for source in recipe.sources] == ["a", "b"]
+    assert recipe.variations == recipe.attributes == ()
+    assert_same(Recipe.from_json(recipe.to_json()), recipe)
 
 
 def test_a_newer_version_says_so() -> None:
@@ -145,15 +275,77 @@ def test_other_text(text) -> None:
         *({"weights": rows} for rows in (None, {}, [], [[]], [1, 2], [[1]], [[1, 2], [1]], [[1, 0]] * 33)),
         *({"weights": [[1, bad]]} for bad in (-0.1, "1", None, True, [1], 10**400, 1e300, -1e400)),
         {"weights": [[0, 0]]},
+        *({"sources": [{"name": "a", "code": code(*bad)}] * 2} for bad in ([0, 0], [0.5, 0.5], [1, 1], [1e30, 1])),
     ],
 )
 def test_damaged_json(changes) -> None:
     assert "damaged recipe" in refusal(data(**changes))
 
 
+NO_NUMBERS = (None, "1", True, [], {}, [1], 10**400, -(10**400), 1e400)
+NO_NAMES = (None, 3, [], {}, "m" * 5000)
+NO_BLOCKS = (None, 1, {}, [], [2], [-1], [1, 0], [0, 0], [0.0], [True], ["0"], [10**4000], [None], [[0]], [0] * 10**5)
+NO_CODES = (None, 3, [], "", "AAA", "!!!!", code(1), code(0, 0), code(2, 0), code(0.99, 0), code(1, 0, 0))
+NO_CODES += (code(np.nan, 1), code(np.inf, 0), "A" * 10**6, code(*[0] * 16385))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(None, 3, "v", [], [[]], {}),
+        *(without(variation(), key) for key in variation()),
+        *(variation(name=bad) for bad in NO_NAMES),
+        *(variation(blocks=bad) for bad in NO_BLOCKS),
+        *(variation(blocks=[bad]) for bad in (0, 1)),  # and two codes
+        *(variation(codes=bad) for bad in (None, 3, {}, [], code(1, 0), [code(1, 0)], [code(1, 0)] * 3, "ab")),
+        *(variation(codes=[code(1, 0), bad]) for bad in NO_CODES),
+        *(variation(codes=[bad, bad]) for bad in NO_CODES),
+        *(variation(strength=bad) for bad in (*NO_NUMBERS, -0.01, 1.01, -1e300)),
+    ],
+)
+def test_damaged_variations(entry) -> None:
+    assert "damaged recipe" in refusal(data(variations=[entry]))
+    assert "damaged recipe" in refusal(data(variations=[variation(), entry]))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(None, 3, "a", [], [[]], {}),
+        *(without(attribute(), key) for key in attribute()),
+        *(attribute(name=bad) for bad in NO_NAMES),
+        *(attribute(blocks=bad) for bad in NO_BLOCKS),
+        *(attribute(direction=bad) for bad in NO_CODES),
+        *(attribute(center=bad) for bad in (*NO_NUMBERS, 1e7, -1e7, 1e308)),
+        *(attribute(scale=bad) for bad in (*NO_NUMBERS, 0, -1, 1e-7, 5e-324, 1e7, 1e308)),
+        *(attribute(amount=bad) for bad in (*NO_NUMBERS, 100.1, -101, 1e308)),
+    ],
+)
+def test_damaged_attributes(entry) -> None:
+    assert "damaged recipe" in refusal(data(attributes=[entry]))
+    assert "damaged recipe" in refusal(data(attributes=[attribute(), entry]))
+
+
+@pytest.mark.parametrize("key", ["variations", "attributes"])
+def test_lists_of_layers_that_are_none(key) -> None:
+    entry = {"variations": variation(), "attributes": attribute()}[key]
+    for bad in (None, 3, {}, "", entry, [entry] * (MAX_LAYERS + 1)):
+        assert f"the {key} are no list" in refusal(data(**{key: bad}))
+
+
+def test_many_damaged_layers_still_give_one_short_sentence() -> None:
+    worst = [variation(blocks=list(range(5000)), codes=[code(1, 0)] * 5000, strength=1e300)] * MAX_LAYERS
+    refusal(data(variations=worst))
+    refusal(data(attributes=[attribute(blocks=[i, 7], amount=1e9 + i) for i in range(MAX_LAYERS)]))
+    refusal(data(sources=[{"name": "a", "code": code(*[0] * i)} for i in range(1, 129)], weights=[[1] * 128] * 2))
+
+
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite(constant) -> None:
-    refusal(json.dumps(data()).replace("0.5", constant, 1))
+    for number in ("0.5", "0.25", "-0.5", "-3"):  # a weight, a strength, a center, an amount
+        text = json.dumps(data())
+        assert number in text
+        refusal(text.replace(number, constant, 1))
 
 
 # ---- files ----
