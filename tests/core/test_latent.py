@@ -374,6 +374,16 @@ def test_steering_is_smooth_where_a_style_is_nearly_a_direction() -> None:
     torch.testing.assert_close(same, v[None])  # no direction is nearer than another
 
 
+def test_a_style_that_consists_of_the_directions_stays_where_it_is() -> None:
+    a, b = codes(2, 16, dtype=torch.float32)
+    inside = to_sphere(a + b)[None]
+    assert torch.equal(steer(inside, torch.stack([a, b]), torch.tensor([[0.1, -0.05]])), inside)
+    nearly = to_sphere(inside + 0.02 * codes(1, 16, 5, torch.float32))
+    moved = steer(nearly, torch.stack([a, b]), torch.tensor([[0.1, -0.1]]))  # along the edge, or nearly so
+    assert float((moved - nearly).norm()) < 0.05
+    torch.testing.assert_close(moved.norm(dim=1), torch.ones(1))
+
+
 def test_directions_that_depend_on_one_another() -> None:
     styles, (a, b) = codes(1, 32), codes(2, 32, 1)
     once = steer(styles, a[None], torch.tensor([[0.2]]))
