@@ -2,7 +2,9 @@
 
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"method": 6}),
 }
 SAVE_SUFFIXES = tuple(_WRITERS)
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 
 # Fidelity from which a reconstruction counts as good or fair, set by looking at demo faces of 64 x 64 beside their
 # numbers (means): blurred by 1 pixel 0.81, a tenth of every factor off and blurred 0.70, with a smear for eyes 0.62,
@@ -72,7 +75,13 @@ def to_uint8(images: "Tensor") -> np.ndarray:
 # ---- files ----
 
 
-def save_image(path: Path | str, pixels: np.ndarray, recipe: Recipe | None = None, quality: int = 95) -> None:
+def save_image(
+    path: Path | str,
+    pixels: np.ndarray,
+    recipe: Recipe | None = None,
+    quality: int = 95,
+    texts: Mapping[str, str] = _NO_TEXTS,
+) -> None:
     """Write a picture as PNG, JPEG or WebP, by the suffix of `path`; the file is complete or is not there.
 
     Args:
@@ -80,6 +89,7 @@ def save_image(path: Path | str, pixels: np.ndarray, recipe: Recipe | None = Non
         pixels: (H, W, 3) uint8, sRGB.
         recipe: goes into a PNG as text, for `read_recipe`; the other formats do not carry it.
         quality: of JPEG and WebP, 1..100; PNG loses nothing.
+        texts: what else goes into a PNG, keyword -> text, for `png_text.read_png_text`.
 
     Raises:
         UserError: another suffix, a picture too large for the format, or the file cannot be written.
@@ -87,15 +97,15 @@ def save_image(path: Path | str, pixels: np.ndarray, recipe: Recipe | None = Non
     path = Path(path)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
         raise ValueError(f"pixels must be uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
-    encoded = _encode(path, pixels, recipe, quality)  # in memory first, so that only the disk can fail below
+    encoded = _encode(path, pixels, recipe, quality, texts)  # in memory first, so that only the disk can fail below
     write_atomically(path, lambda file: file.write(encoded))
 
 
-def _encode(path: Path, pixels: np.ndarray, recipe: Recipe | None, quality: int) -> bytes:
+def _encode(path: Path, pixels: np.ndarray, recipe: Recipe | None, quality: int, texts: Mapping[str, str]) -> bytes:
     if path.suffix.lower() not in _WRITERS:
         raise UserError(f"{path.name} cannot be saved: its name must end in {', '.join(SAVE_SUFFIXES)}.")
     file_format, options = _WRITERS[path.suffix.lower()]
-    options = options | ({"pnginfo": _png_text(recipe)} if file_format == "PNG" else {"quality": quality})
+    options = options | ({"pnginfo": _png_text(recipe, texts)} if file_format == "PNG" else {"quality": quality})
     buffer = io.BytesIO()
     try:
         Image.fromarray(pixels).save(buffer, file_format, **options)
@@ -105,9 +115,11 @@ def _encode(path: Path, pixels: np.ndarray, recipe: Recipe | None, quality: int)
     return buffer.getvalue()
 
 
-def _png_text(recipe: Recipe | None) -> PngImagePlugin.PngInfo:
+def _png_text(recipe: Recipe | None, texts: Mapping[str, str]) -> PngImagePlugin.PngInfo:
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", "Automod Studio")
+    for keyword, words in texts.items():
+        text.add_itxt(keyword, words)
     if recipe is not None:
         text.add_itxt(KEYWORD, recipe.to_json())
     return text

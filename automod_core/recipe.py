@@ -1,15 +1,15 @@
 """Recipes: how a saved picture was made, exactly enough to open the edit again."""
 
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from automod_core.errors import UserError
+from automod_core.png_text import NotPNG, read_png_text
 from automod_core.recipe_parts import (
     MAX_CODE_SIZE,
     AttributeEdit,
@@ -39,9 +39,6 @@ MAX_BLOCKS = 32
 MAX_LAYERS = 256  # variations, and attributes
 MAX_WEIGHT = 1e6
 MAX_TEXT_BYTES = 16 << 20  # 128 codes of 16,384 numbers are 11 MB of base64
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MAX_CHUNKS = 1 << 20  # 200 megapixels in chunks of 8 KB are a tenth of this
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,15 +137,14 @@ def read_recipe(path: Path | str) -> Recipe:
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{name} is not a file.")
-        with path.open("rb") as file:
-            if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
-                raise UserError(f"{name} holds no recipe: only PNG files saved by this program do.")
-            text = next((text for chunk in _text_chunks(file) if (text := _recipe_text(*chunk)) is not None), None)
+        text = read_png_text(path, KEYWORD, MAX_TEXT_BYTES)
+    except NotPNG as error:
+        raise UserError(f"{name} holds no recipe: only PNG files saved by this program do.") from error
     except FileNotFoundError as error:
         raise UserError(f"{name} was not found: it may have been moved or deleted.") from error
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, zlib.error) as error:
+    except ValueError as error:
         raise UserError(f"{name} holds a damaged recipe: {error}.") from error
     if text is None:
         raise UserError(f"{name} holds no recipe: it was not saved by this program, or its metadata was removed.")
@@ -169,9 +165,13 @@ def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _text_problems(recipe: Recipe) -> Iterator[str]:
+def _texts(recipe: Recipe) -> list[str]:
     names = [s.name for s in recipe.sources] + [v.name for v in recipe.variations] + [a.name for a in recipe.attributes]
-    yield from name_problems([recipe.model_hash, recipe.model_name, *names])
+    return [recipe.model_hash, recipe.model_name, *names]
+
+
+def _text_problems(recipe: Recipe) -> Iterator[str]:
+    yield from name_problems(_texts(recipe))
 
 
 def _code_problems(recipe: Recipe) -> Iterator[str]:
@@ -215,10 +215,9 @@ def _size_problems(recipe: Recipe) -> Iterator[str]:
     """A recipe that was written must be read again, so none is made that would be passed over as too long."""
     vectors = [source.code for source in recipe.sources] + [attribute.direction for attribute in recipe.attributes]
     vectors += [code for variation in recipe.variations for code in variation.codes]
-    layers = [*recipe.variations, *recipe.attributes]
-    texts = [recipe.model_hash, recipe.model_name, *(part.name for part in [*recipe.sources, *layers])]
-    size = sum(6 * len(vector) + 16 for vector in vectors) + sum(len(json.dumps(text)) for text in texts)
-    size += 32 * recipe.weights.size + 400 * (len(recipe.sources) + len(layers) + 1)
+    n_parts = len(recipe.sources) + len(recipe.variations) + len(recipe.attributes)
+    size = sum(6 * len(vector) + 16 for vector in vectors) + sum(len(json.dumps(text)) for text in _texts(recipe))
+    size += 32 * recipe.weights.size + 400 * (n_parts + 1)
     if size > MAX_TEXT_BYTES:
         yield f"it would take {size / 2**20:.0f} MB, and at most {MAX_TEXT_BYTES >> 20} fit into a picture"
 
@@ -249,46 +248,3 @@ def _from_data(data: dict[str, Any]) -> Recipe:
         variations=tuple(variation_from_json(entry) for entry in variations),
         attributes=tuple(attribute_from_json(entry) for entry in attributes),
     )
-
-
-# ---- PNG text chunks ----
-
-
-def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """(type, data) of the text chunks of a PNG whose signature has been read; oversized ones are passed over."""
-    for _ in range(_MAX_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8 or header[4:] == b"IEND":
-            return
-        size, kind = int.from_bytes(header[:4], "big"), header[4:]
-        if kind in (b"tEXt", b"zTXt", b"iTXt") and size <= MAX_TEXT_BYTES:
-            data = file.read(size)
-            checksum = file.read(4)
-            if data.partition(b"\0")[0] == KEYWORD.encode():
-                check(checksum == zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big"), "its checksum is wrong")
-            yield kind, data
-        else:
-            file.seek(size + 4, 1)
-
-
-def _recipe_text(kind: bytes, data: bytes) -> str | None:
-    """The text of a PNG text chunk if it is a recipe, else None. Other programs may have rewritten it in any form."""
-    keyword, _, rest = data.partition(b"\0")
-    if keyword != KEYWORD.encode():
-        return None
-    if kind == b"tEXt":
-        return rest.decode("latin-1")
-    if kind == b"zTXt":
-        return _inflate(rest[1:]).decode("latin-1")
-    compressed = rest[:1] == b"\1"
-    _language, _, rest = rest[2:].partition(b"\0")
-    _translated, _, text = rest.partition(b"\0")
-    return (_inflate(text) if compressed else text).decode("utf-8")
-
-
-def _inflate(data: bytes) -> bytes:
-    """Decompress, but never more than a recipe can have."""
-    stream = zlib.decompressobj()
-    text = stream.decompress(data, MAX_TEXT_BYTES)
-    check(not stream.unconsumed_tail, "it is too long")
-    return text
