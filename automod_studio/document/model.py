@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from automod_core.recipe import AttributeEdit, Recipe, RecipeSource, Variation
+from automod_core.recipe import MAX_BLOCKS, AttributeEdit, Recipe, RecipeSource, Variation
 from automod_studio.document.gallery import Gallery
 from automod_studio.document.grid import Grid
 from automod_studio.document.path import MotionPath
@@ -24,6 +24,9 @@ class ModelRef:
     Attributes:
         scale_ranges: name -> first and last block, both included.
         block_sizes: pixels per side of what each block draws, ascending; left out, block i draws 4 * 2**i pixels.
+
+    Raises:
+        ValueError: the number of blocks is out of 1..MAX_BLOCKS.
     """
 
     path: str
@@ -37,6 +40,8 @@ class ModelRef:
     block_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not 1 <= self.n_blocks <= MAX_BLOCKS:
+            raise ValueError(f"a model has 1 to {MAX_BLOCKS} blocks, not {self.n_blocks}")
         object.__setattr__(self, "scale_ranges", MappingProxyType(dict(self.scale_ranges)))
         if not self.block_sizes:
             object.__setattr__(self, "block_sizes", tuple(4 << block for block in range(self.n_blocks)))
