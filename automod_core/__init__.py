@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from automod_core.latent import resample_blocks as resample_blocks
     from automod_core.latent import slerp as slerp
     from automod_core.latent import to_sphere as to_sphere
+    from automod_core.recipe import Recipe as Recipe
+    from automod_core.recipe import read_recipe as read_recipe
+    from automod_core.styles import styles_of as styles_of
+    from automod_core.transfer import transferred as transferred
 
 _HOME = {
     "Automodulator": "automod_core.automodulator",
+    "Recipe": "automod_core.recipe",
     "load_model": "automod_core.automodulator",
     "mix": "automod_core.latent",
     "random_codes": "automod_core.latent",
+    "read_recipe": "automod_core.recipe",
     "resample_blocks": "automod_core.latent",
     "slerp": "automod_core.latent",
+    "styles_of": "automod_core.styles",
     "to_sphere": "automod_core.latent",
+    "transferred": "automod_core.transfer",
 }
 __all__ = sorted(_HOME)
 

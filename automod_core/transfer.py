@@ -40,18 +40,6 @@ def shares(recipe: Recipe) -> np.ndarray:
     return recipe.weights / recipe.weights.sum(axis=1, keepdims=True)
 
 
-def alone(recipe: Recipe, name: str, code: np.ndarray) -> Recipe:
-    """The recipe of one photo and nothing else, by the model of another recipe.
-
-    Args:
-        recipe: gives the model and the number of blocks.
-        name: of the photo.
-        code: (n,) of norm 1.
-    """
-    source = RecipeSource(name, code)
-    return Recipe(recipe.model_hash, recipe.model_name, (source,), np.ones((recipe.n_blocks, 1)))
-
-
 def transferred(
     recipe: Recipe, target: Recipe, *, subject: int, blocks: Collection[int] | None = None, face: int | None = None
 ) -> Recipe:

@@ -12,7 +12,7 @@ from automod_core import latent
 from automod_core.errors import UserError
 from automod_core.recipe import MAX_SOURCES, AttributeEdit, Recipe, RecipeSource, Variation
 from automod_core.styles import styles_of, value_of
-from automod_core.transfer import alone, shares, transferred, usual_subject
+from automod_core.transfer import shares, transferred, usual_subject
 
 N_BLOCKS, SIZE = 5, 24
 COARSE, REST = (0, 1), (2, 3, 4)
@@ -35,6 +35,11 @@ def a_recipe(seed: int = 0, sources: int = 3, layers: bool = True) -> Recipe:
 
 def smile(amount: float, blocks) -> AttributeEdit:
     return AttributeEdit("Smile", vectors(1, 77)[0], 0, 0.05, tuple(blocks), amount)
+
+
+def alone(recipe: Recipe, name: str, code: np.ndarray) -> Recipe:
+    """One photo and nothing else, by the model of another recipe."""
+    return Recipe(recipe.model_hash, recipe.model_name, (RecipeSource(name, code),), np.ones((recipe.n_blocks, 1)))
 
 
 def face(seed: int = 50) -> Recipe:
