@@ -87,6 +87,7 @@ class Studio(QObject):
         self.device = ""  # short name of what renders
         self.shown: tuple[Document, np.ndarray] | None = None  # the last picture, and what it is the picture of
         self.saved_path: Path | None = None
+        self.selected_id: int | None = None  # of the source whose card was selected last
         self.sample_paths = sample_paths()
         self.service = service
         self._rendering: dict[int, Document] = {}  # render request -> what it is the picture of

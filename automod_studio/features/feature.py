@@ -1,17 +1,53 @@
-"""What every panel of the window has in common."""
+"""What every panel of the window has in common, and everything else that the menus offer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QWidget
 
 from automod_studio.document.model import Document
 from automod_studio.studio import Studio
+from automod_studio.windows.drops import Dropped
 
 
-class Feature(QObject):
+class Part(QObject):
+    """Something that the menus offer: what its actions do, and when they can be used."""
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        """Prepare it. `window` is for dialogs; nothing of it exists yet.
+
+        Args:
+            studio: session, service, settings, messages.
+            window: the main window, owner of this object.
+        """
+        super().__init__(window)
+        self.studio, self.session, self.window = studio, studio.session, window
+
+    def callbacks(self) -> Mapping[str, Callable[..., object]]:
+        """What its actions do: id of the row in actions.ACTIONS -> function."""
+        return {}
+
+    def flags(self) -> Mapping[str, bool]:
+        """Fields of actions.State that it knows."""
+        return {}
+
+    def inserts(self) -> Mapping[str, list[QAction]]:
+        """Actions of its own, such as submenus, that take the place of a row of actions.ACTIONS."""
+        return {}
+
+    def take(self, dropped: Dropped) -> None:
+        """Do with what was dropped or pasted on the window what this part is for."""
+
+    @property
+    def document(self) -> Document:
+        """The document as it is now."""
+        return self.session.document
+
+
+class Feature(Part):
     """A dock, and what it does. A subclass makes its widget, connects it, and overrides `refresh`.
 
     The widget shows a view of the document and reports intent by signals; the feature turns intents into edits of the
@@ -27,14 +63,8 @@ class Feature(QObject):
     area = Qt.DockWidgetArea.BottomDockWidgetArea
 
     def __init__(self, studio: Studio, window: QWidget) -> None:
-        """Make the widget. `window` is for dialogs; nothing of it exists yet.
-
-        Args:
-            studio: session, service, settings, messages.
-            window: the main window, owner of this object.
-        """
-        super().__init__(window)
-        self.studio, self.session, self.window = studio, studio.session, window
+        """Make the widget; arguments as for any part."""
+        super().__init__(studio, window)
         self.widget = self.make_widget()
         self.dock: QDockWidget | None = None
         self._seen, self._stale = False, True  # until the dock says that it can be seen
@@ -46,19 +76,6 @@ class Feature(QObject):
 
     def refresh(self) -> None:
         """Show the document as it is now; called at every move of a slider, so it has to be quick."""
-
-    def callbacks(self) -> Mapping[str, Callable[..., object]]:
-        """What the actions of this panel do: id of the row in actions.ACTIONS -> function."""
-        return {}
-
-    def flags(self) -> Mapping[str, bool]:
-        """Fields of actions.State that this panel knows."""
-        return {}
-
-    @property
-    def document(self) -> Document:
-        """The document as it is now."""
-        return self.session.document
 
     @property
     def is_seen(self) -> bool:

@@ -1,8 +1,8 @@
-"""The panels of the window, in the order of their tabs."""
+"""The panels of the window, in the order of their tabs, and what the menus offer beside them."""
 
 from __future__ import annotations
 
-from automod_studio.features.feature import Feature
+from automod_studio.features.feature import Feature, Part
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
 
@@ -10,3 +10,6 @@ FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
     HistoryFeature,
 )
+
+#: Without a panel.
+PARTS: tuple[type[Part], ...] = ()

@@ -12,10 +12,14 @@ from urllib.parse import unquote_to_bytes
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QImage, QImageWriter
 
+from automod_core.recipe import FORMAT
 from automod_studio.workers.requests import PhotoItem
 
 MODEL_SUFFIXES = (".safetensors",)
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
+
+RECIPE_TYPE = "application/x-automod-recipe"  # JSON
+_HEAD = 200  # letters of a recipe within which it says what it is
 
 ONLY_A_LINK = "That is only a link to a picture: save the picture first, or copy the picture itself."
 
@@ -31,22 +35,26 @@ class Dropped:
     checkpoints: tuple[Path, ...] = ()
     photos: tuple[PhotoItem, ...] = ()
     only_link: bool = False
+    recipe: str = ""  # the text of one
 
     @property
     def is_something(self) -> bool:
         """Whether the program can do anything with it, be it to say why not."""
-        return bool(self.models or self.checkpoints or self.photos or self.only_link)
+        return bool(self.models or self.checkpoints or self.photos or self.only_link or self.recipe)
 
 
 def is_welcome(mime: QMimeData) -> bool:
     """Whether a drag is worth accepting; looks at names only."""
-    if mime.hasUrls() or mime.hasImage():
+    if mime.hasUrls() or mime.hasImage() or mime.hasFormat(RECIPE_TYPE):
         return True
     return any(name.startswith("image/") for name in mime.formats())
 
 
 def what_is_in(mime: QMimeData) -> Dropped:
-    """Look into a drop or the clipboard. Files win over pictures, pictures over links."""
+    """Look into a drop or the clipboard. Recipes win over files, files over pictures, pictures over links."""
+    recipe = recipe_in(mime)
+    if recipe:
+        return Dropped(recipe=recipe)
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if not paths and mime.hasText():
         paths = _paths_in_text(mime.text())
@@ -56,6 +64,14 @@ def what_is_in(mime: QMimeData) -> Dropped:
     if data:
         return Dropped(photos=(PhotoItem(_name_of_link(mime) or "Pasted picture", data=data),))
     return Dropped(only_link=any(u.scheme() in ("http", "https") for u in mime.urls()) or _is_link(mime.text()))
+
+
+def recipe_in(mime: QMimeData) -> str:
+    """The text of a recipe, as it was copied here or stands in a text editor; empty if there is none. Not checked."""
+    if mime.hasFormat(RECIPE_TYPE):
+        return bytes(mime.data(RECIPE_TYPE).data()).decode("utf-8", "replace")
+    text = mime.text().strip() if mime.hasText() else ""
+    return text if text.startswith("{") and f'"{FORMAT}"' in text[:_HEAD] else ""
 
 
 def sorted_paths(paths: Sequence[Path]) -> Dropped:
@@ -69,6 +85,8 @@ def sorted_paths(paths: Sequence[Path]) -> Dropped:
 def target_text(mime: QMimeData) -> str:
     """What the overlay says: where the thing under the pointer will go. Reads no file."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if mime.hasFormat(RECIPE_TYPE):
+        return "Paste this recipe"
     if not paths:
         return "Add this picture to the photos"
     dropped = sorted_paths(paths)

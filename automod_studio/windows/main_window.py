@@ -26,7 +26,7 @@ from automod_core.errors import UserError
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
-from automod_studio.features.table import FEATURES
+from automod_studio.features.table import FEATURES, PARTS
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio, last_mix_path
@@ -66,13 +66,13 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.studio, self.settings = studio, settings
         self._painted = False
-        self._selected: int | None = None  # id of the source whose card was selected last
         self._compared: Source | None = None  # the photo that the canvas compares with
         self._has_last_mix = last_mix_path().is_file() or last_mix_path(previous=True).is_file()
         self._drag_out = save.DragOut()
         self.canvas, self.tray = Canvas(), SourceTray()
         self.messages = MessageBar(self.canvas)
         self.features = {kind.title: kind(studio, self) for kind in FEATURES}
+        self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
         self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
@@ -119,7 +119,7 @@ class MainWindow(QMainWindow):
             "shortcuts": lambda: help.show_dialog(help.shortcuts_dialog(self)),
             "log": help.open_log_folder,
             "about": lambda: help.show_dialog(help.about_dialog(self)),
-            **{name: do for feature in self.features.values() for name, do in feature.callbacks().items()},
+            **{name: do for part in self.parts for name, do in part.callbacks().items()},
         }
 
     def _make_docks(self) -> dict[str, QDockWidget]:
@@ -158,8 +158,9 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
         self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        toggles = [dock.toggleViewAction() for dock in self.docks.values()]
-        menus.fill_menu_bar(self, self.actions_by_id, {"docks": toggles})
+        inserts = {"docks": [dock.toggleViewAction() for dock in self.docks.values()]}
+        inserts |= {name: actions for part in self.parts for name, actions in part.inserts().items()}
+        menus.fill_menu_bar(self, self.actions_by_id, inserts)
         self._model_menu = menus.menu_titled(self, "&Model")
         self._model_menu.setToolTipsVisible(True)
         self.menuBar().setCornerWidget(self.status)
@@ -208,8 +209,8 @@ class MainWindow(QMainWindow):
 
     def _show_mix(self) -> None:
         document = self.studio.document
-        if self._selected not in [s.id for s in document.sources]:
-            self._selected = None
+        if self.studio.selected_id not in [s.id for s in document.sources]:
+            self.studio.selected_id = None
         self._show_original()
         self._show_model()
         self._enable()
@@ -217,7 +218,7 @@ class MainWindow(QMainWindow):
     def _show_original(self) -> None:
         """The photo to compare with: the selected one, or the first."""
         sources = self.studio.document.sources
-        source = next((s for s in sources if s.id == self._selected), sources[0] if sources else None)
+        source = next((s for s in sources if s.id == self.studio.selected_id), sources[0] if sources else None)
         if source is self._compared:
             return
         self._compared = source
@@ -280,24 +281,24 @@ class MainWindow(QMainWindow):
         state = State(
             has_model=has_model,
             has_picture=self.studio.shown is not None,
-            has_selection=self._selected is not None,
+            has_selection=self.studio.selected_id is not None,
             can_undo=session.can_undo,
             can_redo=session.can_redo,
             is_mixed=has_model and not edits.is_default(document),
             has_last_mix=self._has_last_mix,
-            **{name: flag for feature in self.features.values() for name, flag in feature.flags().items()},
+            **{name: flag for part in self.parts for name, flag in part.flags().items()},
         )
         menus.enable(self.actions_by_id, state)
 
     def _select(self, source_id: int) -> None:
         if source_id in [s.id for s in self.studio.document.sources]:
-            self._selected = source_id
+            self.studio.selected_id = source_id
             self._show_original()
             self._enable()
 
     def _with_selected(self, do: Callable[[int], None]) -> None:
-        if self._selected is not None:
-            do(self._selected)
+        if self.studio.selected_id is not None:
+            do(self.studio.selected_id)
 
     def _compare(self) -> None:
         chosen = self._compare_group.checkedAction()
@@ -335,6 +336,8 @@ class MainWindow(QMainWindow):
             self.studio.add_photos(dropped.photos)
         if dropped.only_link:
             self.messages.show_message(drops.ONLY_A_LINK, "", "warning")
+        for part in self.parts:
+            part.take(dropped)
 
     def save(self) -> None:
         """Save to the file that was saved to before, or ask for one."""
