@@ -54,20 +54,11 @@ def time_left(seconds: float | None) -> str:
     return f"about {round(seconds / 3600)} h left"
 
 
-class JobPanel(QWidget):
-    """Runs one job at a time and shows how it goes.
-
-    Signals:
-        started: a job has begun.
-        finished: the JobReply of the job; an error is shown already.
-    """
-
-    started = Signal()
-    finished = Signal(object)
+class ProgressPanel(QWidget):
+    """A bar, a sentence, and details behind a button. What is shown comes from elsewhere."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._job: Job | None = None
         self._meter, self._meter_total = EtaMeter(), 0.0
 
         self._bar = QProgressBar()
@@ -106,11 +97,6 @@ class JobPanel(QWidget):
         self.clear()
 
     @property
-    def running(self) -> bool:
-        """True while a job is under way."""
-        return self._job is not None
-
-    @property
     def text(self) -> str:
         """The sentence on show."""
         return self._status.text()
@@ -124,40 +110,31 @@ class JobPanel(QWidget):
         """Show what went wrong in one sentence; the details open on demand."""
         self._show_text(sentence, is_error=True, details=details)
 
-    def start(self, request: JobRequest) -> None:
-        """Begin a job; only when none is running.
-
-        Raises:
-            RuntimeError: one is running.
-        """
-        if self._job is not None:
-            raise RuntimeError("a job is running already")
+    def begin(self) -> None:
+        """Show that work has begun."""
         self._meter, self._meter_total = EtaMeter(), 0.0
         self._bar.setRange(0, 0)
         self._bar.show()
         self._show_text("Starting…")
-        self._job = Job(request)
-        self._job.progressed.connect(self._show_progress)
-        self._job.finished.connect(self._finish)
-        self._job.start()
-        self.started.emit()
 
-    def cancel(self) -> None:
-        """Ask the job to stop; `finished` comes soon."""
-        if self._job is not None:
-            self._show_text("Stopping…")
-            self._job.cancel()
+    def end(self, sentence: str, details: str = "", *, is_error: bool = False) -> None:
+        """Show how the work ended; the details open on demand."""
+        self._bar.hide()
+        self._show_text(sentence, is_error=is_error, details=details)
 
-    def shut_down(self) -> None:
-        """For closing the dialog: stop the job and wait for its thread; no more signals come."""
-        if self._job is None:
+    def show_progress(self, progress: JobProgress) -> None:
+        """Show how far the work is, and how long it will take yet."""
+        if progress.total <= 0:
+            self._bar.setRange(0, 0)
+            self._show_text(progress.text)
             return
-        job, self._job = self._job, None
-        job.progressed.disconnect(self._show_progress)
-        job.finished.disconnect(self._finish)
-        job.cancel()
-        job.wait(_CLOSE_WAIT_MS)  # a thread that is stuck in the network for longer ends by itself
-        self.clear()
+        if progress.total != self._meter_total:  # another step, with another unit
+            self._meter, self._meter_total = EtaMeter(), progress.total
+        self._meter.add(time.monotonic(), progress.done)
+        self._bar.setRange(0, _BAR_STEPS)
+        self._bar.setValue(round(_BAR_STEPS * progress.done / progress.total))
+        left = time_left(self._meter.seconds_left(progress.total)) if progress.done < progress.total else ""
+        self._show_text(" · ".join(part for part in (progress.text, left) if part))
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep the colour of the error right when the theme changes."""
@@ -172,28 +149,6 @@ class JobPanel(QWidget):
         change = _DETAILS_HEIGHT + GRID
         window = self.window()
         window.resize(window.width(), window.height() + (change if wanted else -change))
-
-    def _show_progress(self, progress: JobProgress) -> None:
-        if progress.total <= 0:
-            self._bar.setRange(0, 0)
-            self._show_text(progress.text)
-            return
-        if progress.total != self._meter_total:  # another step, with another unit
-            self._meter, self._meter_total = EtaMeter(), progress.total
-        self._meter.add(time.monotonic(), progress.done)
-        self._bar.setRange(0, _BAR_STEPS)
-        self._bar.setValue(round(_BAR_STEPS * progress.done / progress.total))
-        left = time_left(self._meter.seconds_left(progress.total)) if progress.done < progress.total else ""
-        self._show_text(" · ".join(part for part in (progress.text, left) if part))
-
-    def _finish(self, reply: JobReply) -> None:
-        self._job = None
-        self._bar.hide()
-        if reply.error:
-            self.show_error(reply.error, reply.details)
-        else:
-            self._show_text("Cancelled." if reply.cancelled else "Done.")
-        self.finished.emit(reply)
 
     def _show_text(self, text: str, *, is_error: bool = False, details: str = "") -> None:
         self._status.setText(text)
@@ -213,3 +168,62 @@ class JobPanel(QWidget):
         if palette.color(role).name() != wanted:
             palette.setColor(role, wanted)
             self._status.setPalette(palette)
+
+
+class JobPanel(ProgressPanel):
+    """Runs one job at a time and shows how it goes.
+
+    Signals:
+        started: a job has begun.
+        finished: the JobReply of the job; an error is shown already.
+    """
+
+    started = Signal()
+    finished = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+
+    @property
+    def running(self) -> bool:
+        """True while a job is under way."""
+        return self._job is not None
+
+    def start(self, request: JobRequest) -> None:
+        """Begin a job; only when none is running.
+
+        Raises:
+            RuntimeError: one is running.
+        """
+        if self._job is not None:
+            raise RuntimeError("a job is running already")
+        self.begin()
+        self._job = Job(request)
+        self._job.progressed.connect(self.show_progress)
+        self._job.finished.connect(self._finish)
+        self._job.start()
+        self.started.emit()
+
+    def cancel(self) -> None:
+        """Ask the job to stop; `finished` comes soon."""
+        if self._job is not None:
+            self._show_text("Stopping…")
+            self._job.cancel()
+
+    def shut_down(self) -> None:
+        """For closing the dialog: stop the job and wait for its thread; no more signals come."""
+        if self._job is None:
+            return
+        job, self._job = self._job, None
+        job.progressed.disconnect(self.show_progress)
+        job.finished.disconnect(self._finish)
+        job.cancel()
+        job.wait(_CLOSE_WAIT_MS)  # a thread that is stuck in the network for longer ends by itself
+        self.clear()
+
+    def _finish(self, reply: JobReply) -> None:
+        self._job = None
+        words = reply.error or ("Cancelled." if reply.cancelled else "Done.")
+        self.end(words, reply.details if reply.error else "", is_error=bool(reply.error))
+        self.finished.emit(reply)
