@@ -13,11 +13,11 @@ import re
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -70,6 +70,10 @@ class Outcome:
 
     job: Job
     error: str = ""
+
+
+#: From a photo and its name to the recipe and the picture (R, R, 3) uint8.
+Make: TypeAlias = "Callable[[Image.Image, str], tuple[Recipe, np.ndarray]]"
 
 
 # ---- which photos, and what they become ----
@@ -210,16 +214,17 @@ def check_room(folder: Path, count: int, order: Order, resolution: int) -> None:
 # ---- the work ----
 
 
-def apply_to_photos(model: Automodulator, order: Order, jobs: Sequence[Job]) -> Iterator[Outcome]:
+def apply_to_photos(make: Make, order: Order, jobs: Sequence[Job], crop_via: int | None) -> Iterator[Outcome]:
     """Make the pictures, one after another; each is on the disk, whole, when its outcome comes.
 
     One at a time, so that a picture does not depend on its neighbours (sums in batches of other sizes round otherwise):
     a run that was stopped and gone on with gives the same files as one that was not.
 
     Args:
-        model: the recipe's model.
+        make: makes one picture, such as apply_to_photo with a model and the order.
         order: what is asked for.
         jobs: those to be done.
+        crop_via: how the model's card wants photos to be cropped.
 
     Yields:
         What became of each job, in order. Photos that cannot be read stop nothing.
@@ -227,7 +232,7 @@ def apply_to_photos(model: Automodulator, order: Order, jobs: Sequence[Job]) -> 
     Raises:
         UserError: a picture cannot be written, or the recipe does not fit the model.
     """
-    prefix = _prefix(order, model.card.crop_via)
+    prefix = _prefix(order, crop_via)
     marks: deque[str | None] = deque()
 
     def photos_to_load() -> Iterator[Path]:
@@ -241,7 +246,7 @@ def apply_to_photos(model: Automodulator, order: Order, jobs: Sequence[Job]) -> 
             if isinstance(photo, UserError):
                 yield Outcome(job, str(photo))
                 continue
-            recipe, pixels = apply_to_photo(model, order, photo, job.photo.name)
+            recipe, pixels = make(photo, job.photo.name)
             save_image(job.target, pixels, recipe, texts={MARK: mark} if mark else {})
             yield Outcome(job)
 

@@ -65,7 +65,7 @@ def transferred(
         UserError: the recipes are of different models, or together they are too much for one recipe.
         ValueError: a number of a block or of a source does not exist.
     """
-    _check_same_model(recipe, target)
+    check_same_model(recipe, target.model_hash, target.model_name, target.n_blocks, target.codes.shape[1])
     chosen = sorted(set(range(recipe.n_blocks) if blocks is None else blocks))
     if not set(chosen) <= set(range(recipe.n_blocks)):
         raise ValueError(f"blocks {chosen} do not exist: there are blocks 0 to {recipe.n_blocks - 1}")
@@ -81,17 +81,22 @@ def transferred(
         raise UserError(f"The recipe cannot be carried over to this picture: {error}.") from error
 
 
-# ---- the mix ----
+def check_same_model(recipe: Recipe, model_hash: str, model_name: str, n_blocks: int, code_size: int) -> None:
+    """Refuse a recipe for another model than its own.
 
-
-def _check_same_model(recipe: Recipe, target: Recipe) -> None:
-    if recipe.model_hash != target.model_hash:
+    Raises:
+        UserError: the model is another one, or the recipe does not fit it; one sentence.
+    """
+    if recipe.model_hash != model_hash:
         raise UserError(
             f"The recipe was made with the model “{recipe.model_name}” ({recipe.model_hash[:8]}), not with "
-            f"“{target.model_name}” ({target.model_hash[:8]})."
+            f"“{model_name}” ({model_hash[:8]})."
         )
-    if recipe.n_blocks != target.n_blocks or recipe.codes.shape[1] != target.codes.shape[1]:
-        raise UserError(f"The recipe does not fit the model “{target.model_name}”: it was changed or is damaged.")
+    if recipe.n_blocks != n_blocks or recipe.codes.shape[1] != code_size:
+        raise UserError(f"The recipe does not fit the model “{model_name}”: it was changed or is damaged.")
+
+
+# ---- the mix ----
 
 
 def _mixed(

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,9 +121,11 @@ class _Batch:
 
     def work(self, model: "Automodulator", report: Report) -> None:
         """Make the pictures that are left; goes on where it stopped if it is called again."""
-        from automod_core.recipe_batch import apply_to_photos
+        from automod_core.recipe_batch import apply_to_photo, apply_to_photos
 
-        with closing(apply_to_photos(model, self._order, self.left[:])) as outcomes:  # type: ignore[type-var]
+        make = partial(apply_to_photo, model, self._order)
+        outcomes = apply_to_photos(make, self._order, self.left[:], model.card.crop_via)
+        with closing(outcomes):  # type: ignore[type-var]
             for outcome in outcomes:
                 if outcome.error:
                     warn(outcome.error)

@@ -173,6 +173,10 @@ class Engine:
 
     # ---- pictures ----
 
+    def next_source_id(self) -> int:
+        """A number for a source, unique within a run of the program."""
+        return next(self._source_ids)
+
     def draw(self, ref: ModelRef, recipe: Recipe) -> np.ndarray:
         """The picture of a recipe, (R, R, 3) uint8, by the renderer that remembers the last one."""
         return to_uint8(self.use(ref).renderer.render(styles_of(recipe)))

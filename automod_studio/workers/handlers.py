@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from automod_studio.workers import recipe_work
+from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
+
 if TYPE_CHECKING:
     from automod_studio.workers.engine import Engine
 
 Handler = Callable[["Engine", Any], Iterator[object]]
 
-HANDLERS: Mapping[type, Handler] = {}
+HANDLERS: Mapping[type, Handler] = {
+    ReadRecipe: recipe_work.read,
+    ApplyToFolder: recipe_work.apply_to_folder,
+}
