@@ -127,7 +127,7 @@ def cut_grid(base: Recipe, pairs: Sequence[tuple[int, int]], block_names: Sequen
         [np.where(from_first, part_weights(base, first), part_weights(base, second)) for first, second in pairs]
     )
     columns = tuple(Header(_cut_name(cut, block_names)) for cut in cuts)
-    title = "The left one up to a block, the right one from there on"
+    title = "The left photo gives the blocks up to a size, the right one gives the rest"
     firsts, seconds = ([pair[end] for pair in pairs] for end in (0, 1))
     return Grid(title, _headers(base, firsts), columns, base, weights, _headers(base, seconds))
 
