@@ -8,11 +8,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from automod_core.commands import apply, demo_faces, encode, evaluate, export, import_model, info, mix, sample, train
+from automod_core.commands import (
+    apply,
+    demo_faces,
+    encode,
+    evaluate,
+    export,
+    grid,
+    import_model,
+    info,
+    mix,
+    sample,
+    train,
+)
 from automod_core.commands.common import say, warn
 from automod_core.errors import UserError
 
-_COMMANDS = (info, encode, mix, apply, sample, demo_faces, import_model, train, export, evaluate)
+_COMMANDS = (info, encode, mix, grid, apply, sample, demo_faces, import_model, train, export, evaluate)
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.
 

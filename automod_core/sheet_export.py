@@ -23,6 +23,7 @@ _PRINTER_MARGIN_MM = 10.0  # on each side of a sheet of paper, where many printe
 _MIN_CELL_MM, _MAX_CELL_MM = 4.0, 50.0
 _GAP_MM, _HEADER_GAP_MM = 0.6, 1.8  # between cells; between cells and the photos at the edge
 _TITLE_MM, _NAME_MM, _LEADING = 3.9, 2.8, 1.7  # letters of 11 and 8 points; height of a line in letters
+_EDGE_PHOTO = 512  # pixels: 43 mm at 300 dots per inch
 _WHITE, _INK, _MISSING = (255, 255, 255), (20, 20, 22), (232, 232, 234)
 
 
@@ -180,6 +181,11 @@ class GridPage:
 
     def _paste(self, pixels: np.ndarray, x: int, y: int) -> None:
         self._page.paste(_resized(pixels, self._layout.side, smooth=self._smooth), (x, y))
+
+
+def edge_photo(crop: np.ndarray) -> np.ndarray:
+    """A photo (R, R, 3) as it is kept for the edge of a page: reduced to 512 pixels, if it is larger."""
+    return np.asarray(_resized(crop, _EDGE_PHOTO, smooth=True)) if len(crop) > _EDGE_PHOTO else crop
 
 
 def check_sheet_name(path: Path) -> None:

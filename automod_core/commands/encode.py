@@ -1,7 +1,7 @@
 """automod encode: the codes of photos, as a file of arrays."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +105,13 @@ def found_photos(paths: Sequence[Path]) -> list[Path]:
     return photos
 
 
-def encode_photos(model: "Automodulator", photos: Sequence[Path], report: Report) -> Encoded:
-    """Read, crop and encode photos, a batch at a time."""
+def encode_photos(
+    model: "Automodulator",
+    photos: Sequence[Path],
+    report: Report,
+    keep: "Callable[[np.ndarray], object] | None" = None,
+) -> Encoded:
+    """Read, crop and encode photos, a batch at a time; `keep` gets the crop (R, R, 3) uint8 of each that was read."""
     import numpy as np
 
     from automod_core.images import to_tensor
@@ -123,6 +128,8 @@ def encode_photos(model: "Automodulator", photos: Sequence[Path], report: Report
             else:
                 paths.append(path)
                 crops.append(square_crop(photo, model.resolution, via=model.card.crop_via))
+                if keep is not None:
+                    keep(crops[-1])
             if crops and (len(crops) == _BATCH or done == len(photos)):
                 codes.append(model.encode(to_tensor(np.stack(crops))).cpu().numpy())
                 crops.clear()

@@ -26,7 +26,19 @@ from automod_core.recipe import read_recipe
 from tests.core.command_line import call, refused, wrong_usage
 
 HEAVY = ("torch", "numpy", "PIL", "tqdm", "platformdirs", "safetensors")
-COMMANDS = ("info", "encode", "mix", "apply", "sample", "demo-faces", "import-model", "train", "export", "evaluate")
+COMMANDS = (
+    "info",
+    "encode",
+    "mix",
+    "grid",
+    "apply",
+    "sample",
+    "demo-faces",
+    "import-model",
+    "train",
+    "export",
+    "evaluate",
+)
 
 
 @pytest.fixture
