@@ -3,9 +3,9 @@
     python benchmarks/grid_speed.py                      # the model that ships, 8 x 8 cells
     python benchmarks/grid_speed.py --published 256 --cells 4 --repeats 3
 
-Every kind of grid is decoded in three ways, turn about: cell by cell (one picture per call), in batches of the size that
-the shared way uses but without sharing, and shared. Printed are the median time per cell and, of the ratio to the other
-ways within one turn, the median with the least and the largest. "Work left" is what remains to be computed, in
+Every kind of grid is decoded in three ways, turn about: cell by cell (one picture per call), in batches of the size
+that the shared way uses but without sharing, and shared. Printed are the median time per cell and, of the ratio to the
+other ways within one turn, the median with the least and the largest. "Work left" is what remains to be computed, in
 multiply-adds of the convolutions: what can be hoped for of sharing alone. All ways must give the same pictures.
 
 With --published, a network of the published architecture takes the place of a model file, with random weights: its
@@ -55,9 +55,8 @@ def main() -> None:
         f"{model.card.name}, {config.resolution} pixels, channels {config.decoder_channels}, on {model.device}, "
         f"{args.threads} thread(s), torch {torch.__version__}, batches of {BATCH}"
     )
-    say(
-        f"{'':24}{'cells':>6}{'one by one':>13}{'batches':>10}{'shared':>10}{'faster':>24}{'than batches':>24}  blocks run"
-    )
+    heads = f"{'one by one':>13}{'batches':>10}{'shared':>10}{'times as fast':>24}{'as batches':>24}"
+    say(f"{'':24}{'cells':>6}{heads}  work left")
     for name, grid in grids(model, args.cells).items():
         say(f"{name:24}{measure(model, grid, args.repeats)}")
 
