@@ -56,6 +56,10 @@ ACTIONS: tuple[Action, ...] = (
         "save_as", "&File", "Save &as…", ("Ctrl+Shift+S",), tip="Save the picture under another name",
         enabled=lambda s: s.has_picture,
     ),
+    Action(
+        "apply_to_folder", "&File", "Apply to &folder…", icon="apply-folder",
+        tip="Do to all photos of a folder what was done to this picture", enabled=lambda s: s.has_picture,
+    ),
     _separator("&File"),
     Action("quit", "&File", "&Quit", ("Ctrl+Q",)),
     Action("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo", "Take back the last step", lambda s: s.can_undo),
@@ -68,6 +72,17 @@ ACTIONS: tuple[Action, ...] = (
         lambda s: s.has_picture,
     ),
     Action("paste", "&Edit", "&Paste photo", ("Ctrl+V",), "paste", "Add the picture or the files on the clipboard"),
+    _separator("&Edit"),
+    Action(
+        "copy_recipe", "&Edit", "Copy r&ecipe", ("Ctrl+Shift+C",), "recipe",
+        "Copy how this picture was made, for another face", lambda s: s.has_picture,
+    ),
+    Action(
+        "paste_recipe", "&Edit", "Paste rec&ipe", ("Ctrl+Shift+V",),
+        tip="Do to the selected photo, or to this picture, what the copied recipe did to its own",
+        enabled=lambda s: s.has_model,
+    ),
+    Action("paste_recipe_range", "&Edit"),  # the ranges of the model come here
     _separator("&Edit"),
     Action(
         "replace", "&Edit", "Re&place photo…", (), "replace", "Choose another file for the selected photo",

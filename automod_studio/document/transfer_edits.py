@@ -9,7 +9,7 @@ import numpy as np
 
 from automod_core.errors import UserError
 from automod_core.recipe import Recipe, RecipeSource
-from automod_core.transfer import shares, transferred, usual_subject
+from automod_core.transfer import check_same_model, shares, transferred, usual_subject
 from automod_studio.document.edits import add_sources
 from automod_studio.document.model import Document, ModelRef, Source, recipe_of
 
@@ -29,6 +29,7 @@ def missing_codes(
         UserError: the recipe cannot be pasted here.
     """
     if not document.sources:
+        _check_model(document, recipe)
         return {source.code.tobytes() for source in _taking_part(recipe).sources}
     pasted = _pasted(document, recipe, blocks, face_id)
     return {source.code.tobytes() for source in pasted.sources[len(document.sources) :]}
@@ -59,7 +60,11 @@ def paste_recipe(
         UserError: the recipe cannot be pasted here; one sentence.
         KeyError: a card is missing, or there is no source of this id.
     """
-    pasted = _pasted(document, recipe, blocks, face_id) if document.sources else _taking_part(recipe)
+    if document.sources:
+        pasted = _pasted(document, recipe, blocks, face_id)
+    else:
+        _check_model(document, recipe)
+        pasted = _taking_part(recipe)
     by_code = {card.code.tobytes(): card for card in cards}
     new = [by_code[source.code.tobytes()] for source in pasted.sources[len(document.sources) :]]
     if new and len(document.sources) + len(new) > most_photos:
@@ -74,6 +79,12 @@ def paste_recipe(
         attributes=pasted.attributes,
         starter=False,
     )
+
+
+def _check_model(document: Document, recipe: Recipe) -> None:
+    assert document.model is not None
+    model, size = document.model, recipe.codes.shape[1]  # without photos, nothing tells the size of the codes
+    check_same_model(recipe, model.hash, model.name, model.n_blocks, size)
 
 
 def _pasted(document: Document, recipe: Recipe, blocks: Collection[int] | None, face_id: int | None) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from automod_studio.features.feature import Feature, Part
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
+from automod_studio.features.recipes import RecipesPart
 
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
@@ -12,4 +13,4 @@ FEATURES: tuple[type[Feature], ...] = (
 )
 
 #: Without a panel.
-PARTS: tuple[type[Part], ...] = ()
+PARTS: tuple[type[Part], ...] = (RecipesPart,)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
-from PySide6.QtGui import QImage, QImageWriter
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from automod_core.recipe import FORMAT
 from automod_studio.workers.requests import PhotoItem
@@ -48,6 +48,11 @@ def is_welcome(mime: QMimeData) -> bool:
     if mime.hasUrls() or mime.hasImage() or mime.hasFormat(RECIPE_TYPE):
         return True
     return any(name.startswith("image/") for name in mime.formats())
+
+
+def on_clipboard() -> QMimeData:
+    """What the clipboard holds; some platforms have nothing at all for an empty one."""
+    return QGuiApplication.clipboard().mimeData() or QMimeData()
 
 
 def what_is_in(mime: QMimeData) -> Dropped:

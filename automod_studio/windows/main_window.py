@@ -16,7 +16,6 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
-    QGuiApplication,
     QKeyEvent,
     QPaintEvent,
 )
@@ -362,7 +361,7 @@ class MainWindow(QMainWindow):
 
     def paste(self) -> None:
         """Add what is on the clipboard."""
-        dropped = drops.what_is_in(QGuiApplication.clipboard().mimeData())
+        dropped = drops.what_is_in(drops.on_clipboard())
         if dropped.is_something:
             self.take(dropped)
         else:

@@ -145,6 +145,8 @@ def test_another_model_is_refused() -> None:
     for function in (lambda d: missing_codes(d, other), lambda d: paste_recipe(d, other, CARDS)):
         with pytest.raises(UserError, match="made with the model"):
             function(a_document(1))
+        with pytest.raises(UserError, match="made with the model"):
+            function(a_document())
 
 
 def test_the_document_before_is_untouched() -> None:
