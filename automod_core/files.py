@@ -1,6 +1,7 @@
 """Writing files so that a crash, a full disk or a refusal never leaves half of one."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,36 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def write_folder_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary folder beside `path`, then put it in place.
+
+    Args:
+        path: the folder to create; it must not exist, or be empty. The folder above is created if missing.
+        write: called once with the temporary folder; what it writes there it has to flush itself.
+
+    Raises:
+        UserError: the folder cannot be made, is not empty, or the disk is full; `path` is as before then.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        write(Path(temporary))
+        flush_folder(Path(temporary))
+        os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it private
+        if path.is_dir():
+            path.rmdir()  # only if it is empty
+        os.rename(temporary, path)
+        temporary = None
+        flush_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def flush_folder(folder: Path) -> None:

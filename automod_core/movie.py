@@ -1,0 +1,263 @@
+"""A path as a movie: MP4, GIF, WebP, or a folder of PNG pictures; the whole of it is written, or nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from automod_core.animation import RecipePath, frame_count, frame_times, recipe_of_styles
+from automod_core.errors import UserError
+from automod_core.files import write_atomically, write_folder_atomically
+
+if TYPE_CHECKING:
+    from automod_core.automodulator import Automodulator
+
+Progress = Callable[[int, int], object]  # (frames done, frames in all); may raise, to stop
+
+MOVIE_SUFFIXES = (".mp4", ".gif", ".webp")
+MIN_SIZE, MAX_SIZE = 16, 4096  # pixels per side
+MAX_FPS = {".mp4": 120, ".gif": 50, ".webp": 50, "": 120}  # browsers show pictures that last less than 20 ms slowly
+MAX_FRAMES = 100_000
+
+_COMFORTABLE_SIZES = {".mp4": 512, ".gif": 256, ".webp": 512}  # pixels: 64 is a stamp; a GIF of 512 has 100 kB a frame
+_WINDOW_PIXELS, _MOST_IN_WINDOW = 1 << 24, 64  # pictures whose common blocks are computed once
+_BATCH_PIXELS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovieSettings:
+    """How a movie is to be.
+
+    Attributes:
+        fps: frames per second.
+        size: pixels per side; None is `default_size`.
+        quality: of MP4 and WebP, 1..100.
+    """
+
+    fps: int = 30
+    size: int | None = None
+    quality: int = 80
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MoviePlan:
+    """A movie that can be made: what will be written, and how much of it.
+
+    Attributes:
+        target: the file, or the folder of PNG pictures.
+        suffix: ".mp4", ".gif", ".webp", or "" for a folder.
+        fps: frames per second.
+        size: pixels per side; even for MP4.
+        quality: of MP4 and WebP, 1..100.
+        n_frames: how many.
+    """
+
+    target: Path
+    suffix: str
+    fps: int
+    size: int
+    quality: int
+    n_frames: int
+
+
+class Frame(NamedTuple):
+    """One picture of a movie, (S, S, 3) uint8, and its styles (n_blocks, n) float32."""
+
+    pixels: np.ndarray
+    styles: np.ndarray
+
+
+def plan_movie(
+    target: Path | str,
+    path: RecipePath,
+    resolution: int,
+    settings: MovieSettings | None = None,
+    suffix: str | None = None,
+) -> MoviePlan:
+    """Say what a movie will be, before any of it is made.
+
+    Args:
+        target: the file to write, or a folder for PNG pictures.
+        path: what it shows.
+        resolution: pixels per side of the model's pictures.
+        settings: how it is to be.
+        suffix: its format; None takes it from the name, where no suffix means a folder of PNG pictures.
+
+    Raises:
+        UserError: there is no such format, a number is beyond its limits, or the folder is not empty.
+    """
+    settings = settings or MovieSettings()
+    target = Path(target)
+    suffix = movie_suffix(target) if suffix is None else suffix
+    size = settings.size or default_size(resolution, suffix)
+    _check_range("The size", size, MIN_SIZE, MAX_SIZE, "pixels")
+    _check_range("The quality", settings.quality, 1, 100, "")
+    _check_range("The speed", settings.fps, 1, MAX_FPS[suffix], "frames per second" + _of(suffix))
+    n_frames = frame_count(path, settings.fps)
+    if n_frames > MAX_FRAMES:
+        raise UserError(f"That would be {n_frames} frames, and {MAX_FRAMES} is the most; make it shorter or slower.")
+    if not suffix:
+        _check_new_folder(target)
+    even = size + size % 2 if suffix == ".mp4" else size
+    return MoviePlan(target, suffix, settings.fps, even, settings.quality, n_frames)
+
+
+def movie_suffix(target: Path) -> str:
+    """The format that a name stands for: ".mp4", ".gif", ".webp", or "" for a folder of PNG pictures.
+
+    Raises:
+        UserError: it stands for none.
+    """
+    suffix = target.suffix.lower()
+    if suffix and suffix not in MOVIE_SUFFIXES and not target.is_dir():
+        raise UserError(
+            f"{target.name} cannot be saved: its name must end in {', '.join(MOVIE_SUFFIXES)}, "
+            "or have no ending, for a folder of PNG pictures."
+        )
+    return suffix if suffix in MOVIE_SUFFIXES else ""
+
+
+def default_size(resolution: int, suffix: str) -> int:
+    """Pixels per side that suit a format: the model's own, doubled until there are 512 in MP4 and WebP, 256 in GIF."""
+    size = resolution
+    while size < _COMFORTABLE_SIZES.get(suffix, 0):
+        size *= 2
+    return size
+
+
+def save_movie(plan: MoviePlan, model: "Automodulator", path: RecipePath, progress: Progress | None = None) -> None:
+    """Make a movie.
+
+    Frames are computed and written one after another, so the memory does not grow with their number. The file or the
+    folder appears when it is complete. PNG pictures are numbered, frame_0001.png and so on, and each holds its recipe.
+
+    Args:
+        plan: what `plan_movie` gave for this path.
+        model: the model that the recipes of the path are of.
+        path: what it shows.
+        progress: called after every frame. An exception of it stops the work, and nothing is left on the disk.
+
+    Raises:
+        UserError: it cannot be written, or the path is of another model.
+    """
+    check_model(model, path)
+    frames = _counted(render_frames(model, path, frame_times(path, plan.fps), plan.size), plan.n_frames, progress)
+    if not plan.suffix:
+        _save_pictures(plan, model, frames)
+        return
+    from automod_core import movie_files
+
+    pixels = (frame.pixels for frame in frames)
+    repeat = path.loop != "once"
+    if plan.suffix == ".mp4":
+        write_atomically(plan.target, lambda file: movie_files.write_mp4(file, pixels, plan.fps, plan.quality))
+    elif plan.suffix == ".gif":
+        write_atomically(plan.target, lambda file: movie_files.write_gif(file, pixels, plan.fps, repeat=repeat))
+    else:
+        write_atomically(
+            plan.target, lambda file: movie_files.write_webp(file, pixels, plan.fps, plan.quality, repeat=repeat)
+        )
+
+
+def check_model(model: "Automodulator", path: RecipePath) -> None:
+    """Refuse to show a path by a model that it was not made for.
+
+    Raises:
+        UserError: the path is of another model.
+    """
+    recipe = path.keyframes[0].recipe
+    if recipe.model_hash != model.hash:
+        raise UserError(f"The path was made with the model {recipe.model_name}, not with {model.card.name}.")
+
+
+def render_frames(
+    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = None
+) -> Iterator[Frame]:
+    """Render the pictures of a path at some times, one after another.
+
+    Neighbours are decoded together: blocks that stand still for a while are computed once for all of them.
+
+    Args:
+        model: the model.
+        path: a path of this model.
+        times: (T,) in seconds.
+        size: pixels per side, by Lanczos resampling; None leaves the model's own.
+
+    Yields:
+        The frames, in the order of the times. Nothing is computed ahead beyond a few pictures.
+    """
+    from automod_core.animation import keyframe_styles, styles_at
+    from automod_core.images import to_uint8
+    from automod_core.shared_decode import BATCH, decode_shared
+
+    ends = keyframe_styles(path)
+    pixels = model.resolution**2
+    window = min(_MOST_IN_WINDOW, max(1, _WINDOW_PIXELS // pixels))
+    batch = min(BATCH, max(1, _BATCH_PIXELS // pixels))
+    for start in range(0, len(times), window):
+        styles = styles_at(path, times[start : start + window], ends)
+        ready: dict[int, np.ndarray] = {}
+        following = 0
+        for numbers, pictures in decode_shared(model, styles, batch=batch):
+            ready.update(zip(numbers, to_uint8(pictures), strict=True))
+            while following in ready:
+                yield Frame(resized(ready.pop(following), size or model.resolution), styles[following].numpy())
+                following += 1
+
+
+def resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Bring a picture (H, W, 3) uint8 to (size, size, 3)."""
+    from PIL import Image
+
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _counted(frames: Iterator[Frame], total: int, progress: Progress | None) -> Iterator[Frame]:
+    """Pass frames on, and tell after each that it has been dealt with."""
+    for done, frame in enumerate(frames, start=1):
+        yield frame
+        if progress is not None:
+            progress(done, total)
+
+
+def _save_pictures(plan: MoviePlan, model: "Automodulator", frames: Iterator[Frame]) -> None:
+    from automod_core.images import save_image
+
+    digits = max(4, len(str(plan.n_frames)))
+
+    def write(folder: Path) -> None:
+        for number, frame in enumerate(frames, start=1):
+            recipe = recipe_of_styles(frame.styles, f"Frame {number}", model.hash, model.card.name)
+            save_image(folder / f"frame_{number:0{digits}d}.png", frame.pixels, recipe)
+
+    try:
+        write_folder_atomically(plan.target, write)
+    except UserError as error:
+        if isinstance(error.__cause__, OSError):  # says the name of the folder that was to be, not of a temporary file
+            reason = error.__cause__.strerror or error.__cause__
+            raise UserError(f"{plan.target} cannot be written: {reason}.") from error
+        raise
+
+
+def _check_range(what: str, value: int, low: int, high: int, unit: str) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{what} must be from {low} to {high}{' ' + unit if unit else ''}, not {value}.")
+
+
+def _of(suffix: str) -> str:
+    names = {".gif": " in a GIF", ".webp": " in a WebP"}
+    return names.get(suffix, "")
+
+
+def _check_new_folder(folder: Path) -> None:
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file; name a new folder for the PNG pictures.")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty; name a new folder for the PNG pictures.")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror or error}.") from error
