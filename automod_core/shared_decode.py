@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from automod_core.config import level_size
+
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
@@ -15,7 +17,12 @@ BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the fi
 
 
 def decode_shared(
-    model: "Automodulator", styles: Tensor, resolution: int | None = None, batch: int = BATCH
+    model: "Automodulator",
+    styles: Tensor,
+    resolution: int | None = None,
+    batch: int = BATCH,
+    *,
+    breaths: bool = False,
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Decode pictures, running every block once for all pictures whose styles are the same up to that block.
 
@@ -29,18 +36,20 @@ def decode_shared(
         styles: (N, n_blocks, n) of norm 1, or codes (N, n).
         resolution: as in Automodulator.decode.
         batch: most pictures at once.
+        breaths: also yield no pictures, b = 0, after every group that went through a block: for a caller who has to
+            look at other things between short pieces of work.
 
     Yields:
-        Which of the styles, and their pictures (b, 3, R, R), b <= batch, as they are finished; every picture comes
-        once. They equal those of Automodulator.decode but for the last digits. Nothing is computed ahead: a caller
-        who stops asking stops the work.
+        Which of the styles, and their pictures (b, 3, R, R), 1 <= b <= batch, as they are finished; every picture
+        comes once. They equal those of Automodulator.decode but for the last digits. Nothing is computed ahead: a
+        caller who stops asking stops the work.
 
     Raises:
         ValueError: the styles have another shape, the resolution has no head, or the batch is not positive.
     """
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
-    tree = _Tree(model, model._as_styles(styles).detach(), model.level_of(resolution), batch)
+    tree = _Tree(model, model._as_styles(styles).detach(), model.level_of(resolution), batch, breaths=breaths)
     return _pictures(tree)
 
 
@@ -72,10 +81,10 @@ class _Group:
 class _Tree:
     """The tree of common beginnings of styles, and how to walk it."""
 
-    def __init__(self, model: "Automodulator", styles: Tensor, level: int, batch: int) -> None:
+    def __init__(self, model: "Automodulator", styles: Tensor, level: int, batch: int, *, breaths: bool) -> None:
         config = model.card.architecture
         self.styles = styles * config.style_gain  # (N, n_blocks, n)
-        self._decoder, self._level, self._batch = model._decoder, level, batch
+        self._decoder, self._level, self._batch, self._breaths = model._decoder, level, batch, breaths
         self._last = config.last_block(level)
         self._ids = [_equal_rows(styles[:, i]) for i in range(self._last + 1)]  # of the style of each picture
         sizes = zip(config.block_levels, config.block_sizes, strict=True)
@@ -106,6 +115,9 @@ class _Tree:
             grown, grown_of = grown[-1:].clone(), needed[-1:]  # its children may go on in the next group
             style = self.styles[torch.from_numpy(group.examples).to(x.device), block]
             x = self._decoder.blocks[block].paint(x, style)  # type: ignore[operator]
+            if self._breaths:
+                size = level_size(self._level)
+                yield [], x.new_empty(0, 3, size, size)
             if block < self._last:
                 yield from self.walk(block + 1, x, group.nodes, group.pictures)
             else:

@@ -58,6 +58,7 @@ class Counted:
 
     def __init__(self, model: Automodulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self.grown, self.painted, self.largest = ([0] * model.n_blocks for _ in range(3))
+        self.groups = 0
         for i, block in enumerate(model._decoder.blocks):
             monkeypatch.setattr(block, "grow", self._watch(block.grow, i, self.grown))
             monkeypatch.setattr(block, "paint", self._watch(block.paint, i, self.painted))
@@ -65,6 +66,7 @@ class Counted:
     def _watch(self, half, i: int, counts: list[int]):
         def call(x: Tensor, *rest):
             counts[i] += len(x)
+            self.groups += counts is self.painted
             self.largest[i] = max(self.largest[i], len(x))
             return half(x, *rest)
 
@@ -130,6 +132,16 @@ def test_pictures_come_while_others_wait_and_stopping_stops_the_work(model: Auto
     assert numbers == [0, 1, 2, 3, 4, 5]  # in order where nothing is shared
     pictures.close()
     assert counted.painted[3] == 6
+
+
+def test_breaths_come_after_every_group_of_a_block(model: Automodulator, monkeypatch) -> None:
+    styles = assorted(30, 4, seed=2)
+    counted = Counted(model, monkeypatch)
+    found = list(decode_shared(model, styles, batch=2, breaths=True))
+    empty = [pictures for numbers, pictures in found if not numbers]
+    assert len(empty) == counted.groups
+    assert {tuple(each.shape) for each in empty} == {(0, 3, 32, 32)}
+    assert sorted(number for numbers, _ in found for number in numbers) == list(range(30))
 
 
 def test_codes_for_styles_empty_lists_and_no_graph(model: Automodulator) -> None:
