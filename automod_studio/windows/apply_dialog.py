@@ -25,7 +25,7 @@ from automod_studio.document.model import Document, recipe_of
 from automod_studio.document.transfer_edits import subject_of
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
-from automod_studio.widgets.labels import hint_label, link_button, title_label
+from automod_studio.widgets.labels import hint_label, link_button, outdented, title_label
 from automod_studio.windows.form_rows import form_rows, short_path
 from automod_studio.windows.job_panel import ProgressPanel
 from automod_studio.workers.jobs import JobProgress
@@ -63,6 +63,8 @@ class ApplyDialog(QDialog):
         self.photos, self._browse_photos = _folder_row("Folder of photos", "Folder of photos")
         self.out, self._browse_out = _folder_row("Folder for the pictures", "Made if it is not there")
         self.panel = ProgressPanel()
+        self.open_button = link_button("&Open the folder")
+        self.open_button.setToolTip("Show the pictures in the file manager")
         self._own_out = False  # the person chose it
         self._lay_out()
         self._connect()
@@ -91,15 +93,14 @@ class ApplyDialog(QDialog):
         layout.addSpacing(GRID)
         layout.addLayout(form_rows(rows))
         layout.addWidget(self.panel, 1)
-        layout.addWidget(self._make_buttons())
+        last = QHBoxLayout()
+        last.addLayout(outdented(self.open_button))
+        last.addWidget(self._make_buttons())
+        layout.addLayout(last)
 
     def _make_buttons(self) -> QDialogButtonBox:
         box = QDialogButtonBox()
         role = QDialogButtonBox.ButtonRole.ActionRole
-        self.open_button = link_button("&Open the folder")
-        self.open_button.setToolTip("Show the pictures in the file manager")
-        self.open_button.hide()
-        box.addButton(self.open_button, QDialogButtonBox.ButtonRole.HelpRole)
         self.apply_button = box.addButton("&Apply", role)
         self.apply_button.setToolTip("Begin; pictures that are there already are passed over")
         self.stop_button = box.addButton("&Stop", role)
@@ -236,8 +237,9 @@ def _subjects(document: Document, recipe: Recipe) -> QComboBox:
     box.setAccessibleName("Photo whose place the others take")
     box.setToolTip("The photo of this mix whose place each photo of the folder takes")
     for number, source in enumerate(document.sources):
-        box.addItem(f"{source.letter}  {source.name}", number)
-    box.setCurrentIndex(subject_of(recipe, document.model))
+        if recipe.weights[:, number].any():
+            box.addItem(f"{source.letter}  {source.name}", number)
+    box.setCurrentIndex(box.findData(subject_of(recipe, document.model)))
     return box
 
 

@@ -386,6 +386,14 @@ def test_another_subject_and_only_some_ranges(qtbot, window, dialog, tmp_path) -
     np.testing.assert_allclose(saved.weights[1:], recipe.weights[1:, ::-1])
 
 
+def test_only_photos_that_take_part_can_give_their_place(qtbot, window, tmp_path) -> None:
+    window.studio.session.edit("B alone", lambda d: edits.set_weights(d, np.tile([0.0, 1.0], (3, 1))))
+    trigger(window, "apply_to_folder")
+    box = part_of(window)._dialog.subject
+    assert [(box.itemText(i), box.itemData(i)) for i in range(box.count())] == [("B  ben.png", 1)]
+    assert box.currentIndex() == 0
+
+
 def test_stop_keeps_what_is_done_and_apply_goes_on(qtbot, dialog, tmp_path, monkeypatch) -> None:
     photos = make_mixed_folder(tmp_path / "holiday", 6, 0)
     shown: list[int] = []
