@@ -16,7 +16,8 @@ class State:
     can_undo: bool = False
     can_redo: bool = False
     is_mixed: bool = False  # the mix differs from the default
-    has_last_mix: bool = False
+    has_session: bool = False  # something that a session file would hold
+    has_kept_session: bool = False
 
 
 def always(_state: State) -> bool:
@@ -45,20 +46,31 @@ def _separator(menu: str) -> Action:
 MENUS = ("&File", "&Edit", "&View", "&Model", "&Help")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open", "&File", "&Open…", ("Ctrl+O",), "open", "Add photos, or open a saved mix or a model"),
+    Action("open", "&File", "&Open…", ("Ctrl+O",), "open", "Add photos, or open a session, a saved picture or a model"),
+    Action("recent_sessions", "&File"),  # a submenu comes here
     Action(
-        "restore", "&File", "Restore &last mix", icon="history",
-        tip="Open the mix with which the program was closed last", enabled=lambda s: s.has_last_mix,
+        "reopen_session", "&File", "Reopen &last session", icon="history",
+        tip="Open what was in the window before: at the last end of the program, or before another session",
+        enabled=lambda s: s.has_kept_session,
     ),
     _separator("&File"),
-    Action("save", "&File", "&Save", ("Ctrl+S",), "save", "Save the picture", lambda s: s.has_picture),
+    Action("save", "&File", "&Save picture", ("Ctrl+S",), "save", "Save the picture", lambda s: s.has_picture),
     Action(
-        "save_as", "&File", "Save &as…", ("Ctrl+Shift+S",), tip="Save the picture under another name",
+        "save_as", "&File", "Save picture &as…", ("Ctrl+Shift+S",), tip="Save the picture under another name",
         enabled=lambda s: s.has_picture,
     ),
     Action(
         "apply_to_folder", "&File", "Apply to &folder…", icon="apply-folder",
         tip="Do to all photos of a folder what was done to this picture", enabled=lambda s: s.has_picture,
+    ),
+    _separator("&File"),
+    Action(
+        "save_session", "&File", "Save s&ession", ("Ctrl+Alt+S",),
+        tip="Save all of it to go on later: photos, every step, pins, path", enabled=lambda s: s.has_session,
+    ),
+    Action(
+        "save_session_as", "&File", "Save session as…", tip="Save the session under another name",
+        enabled=lambda s: s.has_session,
     ),
     _separator("&File"),
     Action("quit", "&File", "&Quit", ("Ctrl+Q",)),

@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="photos, folders, a saved mix (.png) or a model (.safetensors)",
+        help="photos, folders, a session (.automod), a saved picture (.png) or a model (.safetensors)",
     )
     parser.add_argument("--device", choices=DEVICES, help="where pictures are computed, from now on")
     parser.add_argument("--startup-times", action="store_true", help=argparse.SUPPRESS)

@@ -34,6 +34,7 @@ class Session(QObject):
         self.history = History(Document())
         self._document = self.history.current.document
         self._clean: Document | None = self._document
+        self.revision = 0  # grows with all that a session file would hold, drags and small pictures left aside
         # In mid-drag: the document before it, and the control that is dragged. Each move is applied to
         # the former, so that passing through a share of 1 does not forget the others' proportions.
         self._drag: tuple[Hashable, str, Document] | None = None
@@ -72,6 +73,7 @@ class Session(QObject):
         """Put a whole history in place, such as that of a session file; nothing of it counts as unsaved."""
         self._drag = self._last_step = None
         self.history = history
+        self.revision += 1
         self._clean = history.current.document
         self._put(history.current.document)
         self.history_changed.emit()
@@ -150,11 +152,13 @@ class Session(QObject):
     def rename_state(self, state_id: int, name: str) -> None:
         """Give a state a name; "" takes it away. KeyError if there is no such state."""
         self.history.state(state_id).name = name.strip()
+        self.revision += 1
         self.state_changed.emit(state_id)
 
     def star_state(self, state_id: int, starred: bool) -> None:
         """Mark a state, or not. KeyError if there is no such state."""
         self.history.state(state_id).starred = starred
+        self.revision += 1
         self.state_changed.emit(state_id)
 
     def set_thumbnail(self, state_id: int, thumbnail: bytes) -> None:
@@ -163,6 +167,7 @@ class Session(QObject):
         self.state_changed.emit(state_id)
 
     def _step(self, text: str, after: Document, key: Hashable | None, merge_within_s: float) -> None:
+        self.revision += 1
         now, last, current = time.monotonic(), self._last_step, self.history.current
         merges = last is not None and key is not None and key == last[0] and now - last[1] <= merge_within_s
         if merges and last is not None and last[2] is current and not current.children:
@@ -176,6 +181,7 @@ class Session(QObject):
 
     def _arrived(self) -> None:
         self._last_step = None
+        self.revision += 1
         self._put(self.history.current.document)
         self.history_changed.emit()
 

@@ -77,6 +77,20 @@ class Settings:
         self._set_texts("model/recent", map(str, [path, *others][:MAX_RECENT]))
 
     @property
+    def recent_sessions(self) -> tuple[Path, ...]:
+        """Session files, newest first; they may be gone meanwhile."""
+        return tuple(Path(text) for text in self._texts("sessions/recent"))
+
+    def add_recent_session(self, path: Path) -> None:
+        """Put a session file in front of the recent ones."""
+        others = [p for p in self.recent_sessions if p != path]
+        self._set_texts("sessions/recent", map(str, [path, *others][:MAX_RECENT]))
+
+    def forget_recent_session(self, path: Path) -> None:
+        """Take a session file out of the recent ones."""
+        self._set_texts("sessions/recent", (str(p) for p in self.recent_sessions if p != path))
+
+    @property
     def window_geometry(self) -> QByteArray:
         """What QWidget.saveGeometry gave; empty at first."""
         return self._bytes("window/geometry")

@@ -5,7 +5,6 @@ Everything that takes time goes to the worker as a request; the answers come bac
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
@@ -16,15 +15,15 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from automod_core.errors import UserError
-from automod_core.paths import assets_dir, default_model_path, state_dir
+from automod_core.paths import assets_dir, default_model_path
 from automod_studio import thumbnails, views
 from automod_studio.document import edits
+from automod_studio.document.history import History
 from automod_studio.document.model import Document, Source, recipe_of, same_picture
+from automod_studio.document.session_file import SUFFIX as SESSION_SUFFIX
 from automod_studio.model_library import list_models
 from automod_studio.session import Session
 from automod_studio.settings import Settings
-from automod_studio.workers import saved_picture
 from automod_studio.workers.engine_service import EngineService
 from automod_studio.workers.requests import (
     LoadModel,
@@ -51,8 +50,6 @@ _MAX_PENDING_CARDS = 12
 _TAKE_IN_EVERY_S = 0.7
 #: A mix of more photos than this has no sense, and its sliders no place.
 MAX_PHOTOS = 100
-#: A crash loses at most this much work.
-_AUTOSAVE_AFTER_MS = 3000
 
 
 class Studio(QObject):
@@ -67,6 +64,7 @@ class Studio(QObject):
         message: str sentence, str details, str level ("info", "warning" or "error").
         previewed: (H, W, 3) uint8, a picture to show for a while in the place of the document's; None ends it.
         saved: Path of a picture that the person saved, or opened again.
+        session_asked: Path of a session file that was named on the command line.
         ready: the first model is loaded.
     """
 
@@ -78,6 +76,7 @@ class Studio(QObject):
     message = Signal(str, str, str)
     previewed = Signal(object)
     saved = Signal(object)
+    session_asked = Signal(object)
     ready = Signal()
 
     def __init__(self, service: EngineService, settings: Settings, parent: QObject | None = None) -> None:
@@ -107,11 +106,6 @@ class Studio(QObject):
         service.picture_saved.connect(self._picture_saved)
         service.broken.connect(self._engine_broken)
         self.session.changed.connect(self._document_changed)
-        self._autosave_clock = QTimer(self)
-        self._autosave_clock.setSingleShot(True)
-        self._autosave_clock.setInterval(_AUTOSAVE_AFTER_MS)
-        self._autosave_clock.timeout.connect(self._autosave)
-        self.session.history_changed.connect(self._autosave_clock.start)
         self.session.history_changed.connect(self._keep_thumbnail)
         self._take_in_clock = QTimer(self)  # after the edit that ends a drag, not within it
         self._take_in_clock.setSingleShot(True)
@@ -132,20 +126,21 @@ class Studio(QObject):
     # ---- models ----
 
     def start(self, paths: Sequence[Path] = ()) -> None:
-        """Load the first model, and open what was named on the command line (photos, folders, a model, a saved mix)."""
-        with contextlib.suppress(OSError):  # nothing was kept
-            last_mix_path().replace(last_mix_path(previous=True))
+        """Load the first model, and open what was named on the command line: photos, folders, a model, saved work."""
         models = [p for p in paths if p.suffix.lower() == ".safetensors"]
-        photos = [p for p in paths if p not in models]
+        sessions = [p for p in paths if p.suffix.lower() == SESSION_SUFFIX]
+        photos = [p for p in paths if p not in models and p not in sessions]
         last = self.settings.last_model
         path = models[-1] if models else last if last and last.is_file() else default_model_path()
         if photos:
             self.add_photos([PhotoItem(path=str(p)) for p in photos])
-        else:
+        elif not sessions:
             samples = self.sample_paths[:_STARTER_PHOTOS]
             if samples:
                 self._waiting.append(_PhotoRequest([PhotoItem(path=str(p)) for p in samples], starter=True))
         self.load_model(path)
+        if sessions:
+            self.session_asked.emit(sessions[-1])
 
     def load_model(self, path: Path, device: str | None = None) -> None:
         """Change the model; the sources are encoded anew. Until it is there, everything stays as it is."""
@@ -230,10 +225,6 @@ class Studio(QObject):
     def replace_photo(self, source_id: int, item: PhotoItem) -> None:
         """Put another photo in a source's place."""
         self._submit_or_wait(_PhotoRequest([item], replaces=source_id))
-
-    def open_mix(self, path: Path) -> None:
-        """Open a saved picture as the edit that it holds."""
-        self._submit_or_wait(_PhotoRequest([PhotoItem(path=str(path))], open_recipe=True))
 
     def _submit_or_wait(self, request: _PhotoRequest) -> None:
         if self.document.model is None:
@@ -356,14 +347,33 @@ class Studio(QObject):
         self.session.edit(f"Open {Path(reply.path).name}", lambda _before: document)
         if model_before is None or document.model is None or model_before.hash != document.model.hash:
             self.model_changed.emit()
-        path = Path(reply.path)
-        if path.parent == state_dir():  # kept by the program itself: not a place to save to
-            self.message.emit("Opened the last mix; Undo brings back the one before.", "", "info")
-            return
-        self.saved_path = path
+        self.saved_path = path = Path(reply.path)
         self.session.set_clean()
         self.saved.emit(path)
         self.message.emit(f"Opened the mix in {path.name}; Undo brings back the one before.", "", "info")
+
+    # ---- sessions ----
+
+    def show_history(self, history: History, device: str) -> None:
+        """Put the history of a session in the place of the present one.
+
+        Args:
+            history: its model is loaded.
+            device: short name of what renders; empty without a model.
+        """
+        for number in self._photo_requests:  # of the session that goes
+            self.service.cancel(number)
+        self._photo_requests.clear()
+        self._waiting.clear()
+        self._model_request, self._loading = 0, False
+        self.saved_path, self.device = None, device or self.device
+        self.session.restore(history)
+        self.sources_changed.emit()
+        self.model_changed.emit()
+        model = self.document.model
+        if model is not None:
+            self.settings.add_recent_model(Path(model.path))
+            self._first_model_is_there()
 
     # ---- rendering ----
 
@@ -413,26 +423,11 @@ class Studio(QObject):
 
     # ---- saving ----
 
-    def save(self, path: Path, purpose: str = "save") -> None:
+    def save(self, path: Path) -> None:
         """Write the picture of the document as it is now, with its recipe."""
-        self.service.submit(SavePicture(self.service.next_id(), path, self.document, purpose))
-
-    def keep_last_mix(self) -> None:
-        """Keep the picture with its recipe, so that the next start can offer it. For the end of the program."""
-        if self.shown is None or len(self.session.history) == 1:
-            return
-        try:
-            saved_picture.write(last_mix_path(), self.shown[1], self.shown[0])
-        except UserError as error:
-            log.warning("the last mix was not kept: %s", error)
-
-    def _autosave(self) -> None:
-        if self.document.sources and len(self.session.history) > 1:
-            self.save(last_mix_path(), "autosave")
+        self.service.submit(SavePicture(self.service.next_id(), path, self.document))
 
     def _picture_saved(self, reply: PictureSaved) -> None:
-        if reply.purpose != "save":
-            return  # an autosave that failed will be tried again; nobody asked for it
         if reply.trouble is not None:
             self._report(reply.trouble)
             return
@@ -470,11 +465,6 @@ class _PhotoRequest:
     def waiting(self) -> tuple[str, ...]:
         """Names of those that are neither in the document nor failed."""
         return self.names[len(self.added) + len(self.failed) :]
-
-
-def last_mix_path(*, previous: bool = False) -> Path:
-    """Where the mix of this run is kept, or that of the run before."""
-    return state_dir() / ("previous-mix.png" if previous else "last-mix.png")
 
 
 def sample_paths() -> list[Path]:

@@ -41,6 +41,16 @@ class Part(QObject):
     def take(self, dropped: Dropped) -> None:
         """Do with what was dropped or pasted on the window what this part is for."""
 
+    def start(self) -> None:
+        """The window is on the screen."""
+
+    def stop(self) -> bool:
+        """Stop what one waits for, as Esc does, and tell whether there was anything."""
+        return False
+
+    def close(self) -> None:
+        """The window was closed: the program ends when this returns."""
+
     @property
     def document(self) -> Document:
         """The document as it is now."""

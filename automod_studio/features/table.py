@@ -5,7 +5,9 @@ from __future__ import annotations
 from automod_studio.features.feature import Feature, Part
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
+from automod_studio.features.picture import PicturePart
 from automod_studio.features.recipes import RecipesPart
+from automod_studio.features.sessions import SessionsPart
 
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
@@ -13,4 +15,4 @@ FEATURES: tuple[type[Feature], ...] = (
 )
 
 #: Without a panel.
-PARTS: tuple[type[Part], ...] = (RecipesPart,)
+PARTS: tuple[type[Part], ...] = (PicturePart, SessionsPart, RecipesPart)

@@ -7,15 +7,19 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from automod_core.photos import SUFFIXES
+from automod_studio.document.model import Document
+from automod_studio.document.session_file import SUFFIX
 from automod_studio.settings import Settings
+from automod_studio.windows.save import suggested_name
 
 _PICTURES = " ".join(f"*{s}" for s in sorted(SUFFIXES))
 _ALL = "All files (*)"
 
 
 def ask_for_files(parent: QWidget, settings: Settings) -> list[Path]:
-    """Ask for photos, saved mixes or models; none if the person cancels."""
-    filters = f"Photos, saved mixes and models ({_PICTURES} *.safetensors *.pth);;{_ALL}"
+    """Ask for photos, saved pictures, sessions or models; none if the person cancels."""
+    everything = f"{_PICTURES} *{SUFFIX} *.safetensors *.pth"
+    filters = f"Photos, sessions and models ({everything});;Sessions (*{SUFFIX});;{_ALL}"
     names, _ = QFileDialog.getOpenFileNames(parent, "Open", str(settings.last_folder("photos")), filters)
     if names:
         settings.set_last_folder("photos", Path(names[0]).parent)
@@ -25,6 +29,17 @@ def ask_for_files(parent: QWidget, settings: Settings) -> list[Path]:
 def ask_for_photo(parent: QWidget, settings: Settings) -> Path | None:
     """Ask for the photo that takes the place of one."""
     return _ask_for_one(parent, settings, "photos", "Replace photo", f"Photos ({_PICTURES});;{_ALL}")
+
+
+def ask_for_new_session(parent: QWidget, settings: Settings, document: Document, current: Path | None) -> Path | None:
+    """Ask where a session is to be saved; None if the person cancels. Every name gets the suffix of sessions."""
+    start = current or settings.last_folder("sessions") / (Path(suggested_name(document)).stem + SUFFIX)
+    name, _ = QFileDialog.getSaveFileName(parent, "Save the session", str(start), f"Sessions (*{SUFFIX})")
+    if not name:
+        return None
+    path = Path(name)
+    settings.set_last_folder("sessions", path.parent)
+    return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
 def ask_for_model(parent: QWidget, settings: Settings) -> Path | None:

@@ -13,10 +13,12 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from automod_core.recipe import FORMAT
+from automod_studio.document.session_file import SUFFIX
 from automod_studio.workers.requests import PhotoItem
 
 MODEL_SUFFIXES = (".safetensors",)
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
+SESSION_SUFFIXES = (SUFFIX,)
 
 RECIPE_TYPE = "application/x-automod-recipe"  # JSON
 _HEAD = 200  # letters of a recipe within which it says what it is
@@ -34,13 +36,15 @@ class Dropped:
     models: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
     photos: tuple[PhotoItem, ...] = ()
+    sessions: tuple[Path, ...] = ()
     only_link: bool = False
     recipe: str = ""  # the text of one
 
     @property
     def is_something(self) -> bool:
         """Whether the program can do anything with it, be it to say why not."""
-        return bool(self.models or self.checkpoints or self.photos or self.only_link or self.recipe)
+        files = self.models or self.checkpoints or self.photos or self.sessions
+        return bool(files or self.only_link or self.recipe)
 
 
 def is_welcome(mime: QMimeData) -> bool:
@@ -80,11 +84,12 @@ def recipe_in(mime: QMimeData) -> str:
 
 
 def sorted_paths(paths: Sequence[Path]) -> Dropped:
-    """Tell models, checkpoints and photos apart by their suffixes; a folder counts as photos."""
+    """Tell models, checkpoints, sessions and photos apart by their suffixes; a folder counts as photos."""
     models = tuple(p for p in paths if p.suffix.lower() in MODEL_SUFFIXES)
     checkpoints = tuple(p for p in paths if p.suffix.lower() in CHECKPOINT_SUFFIXES)
-    photos = tuple(PhotoItem(path=str(p)) for p in paths if p not in models and p not in checkpoints)
-    return Dropped(models, checkpoints, photos)
+    sessions = tuple(p for p in paths if p.suffix.lower() in SESSION_SUFFIXES)
+    others = {*models, *checkpoints, *sessions}
+    return Dropped(models, checkpoints, tuple(PhotoItem(path=str(p)) for p in paths if p not in others), sessions)
 
 
 def target_text(mime: QMimeData) -> str:
@@ -95,6 +100,8 @@ def target_text(mime: QMimeData) -> str:
     if not paths:
         return "Add this picture to the photos"
     dropped = sorted_paths(paths)
+    if dropped.sessions:
+        return f"Open the session {dropped.sessions[-1].name}"
     if dropped.models:
         return f"Use the model {dropped.models[-1].name}"
     if dropped.checkpoints:

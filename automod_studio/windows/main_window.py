@@ -21,18 +21,20 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
-from automod_core.errors import UserError
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
+from automod_studio.features.picture import PicturePart
+from automod_studio.features.sessions import SessionsPart
 from automod_studio.features.table import FEATURES, PARTS
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
-from automod_studio.studio import Studio, last_mix_path
+from automod_studio.studio import Studio
 from automod_studio.widgets.canvas import Canvas
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.hairline import Hairline
 from automod_studio.widgets.message_bar import MessageBar
+from automod_studio.widgets.offer_bar import OfferBar
 from automod_studio.widgets.source_tray import SourceTray
 from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
@@ -66,12 +68,12 @@ class MainWindow(QMainWindow):
         self.studio, self.settings = studio, settings
         self._painted = False
         self._compared: Source | None = None  # the photo that the canvas compares with
-        self._has_last_mix = last_mix_path().is_file() or last_mix_path(previous=True).is_file()
-        self._drag_out = save.DragOut()
         self.canvas, self.tray = Canvas(), SourceTray()
-        self.messages = MessageBar(self.canvas)
+        self.messages, self.offers = MessageBar(self.canvas), OfferBar(self.canvas)
         self.features = {kind.title: kind(studio, self) for kind in FEATURES}
         self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
+        self.sessions = next(part for part in self.parts if isinstance(part, SessionsPart))
+        self.picture = next(part for part in self.parts if isinstance(part, PicturePart))
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
         self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
@@ -94,13 +96,9 @@ class MainWindow(QMainWindow):
         session, canvas = self.studio.session, self.canvas
         return {
             "open": self.choose_files,
-            "restore": lambda: self.studio.open_mix(last_mix_path(previous=True)),
-            "save": self.save,
-            "save_as": self.save_as,
             "quit": self.close,
             "undo": session.undo,
             "redo": session.redo,
-            "copy": self.copy,
             "paste": self.paste,
             "replace": lambda: self._with_selected(self.choose_replacement),
             "remove": lambda: self._with_selected(self.remove),
@@ -179,6 +177,10 @@ class MainWindow(QMainWindow):
         studio.message.connect(self.messages.show_message)
         studio.saved.connect(self._show_title)
         self.first_painted.connect(self._offer_samples)
+        for part in self.parts:
+            self.first_painted.connect(part.start)
+        self.sessions.offered.connect(self.offers.show_offer)
+        self.sessions.changed.connect(self._show_history)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
         session.clean_changed.connect(self._show_title)
@@ -191,7 +193,7 @@ class MainWindow(QMainWindow):
         tray.advice_clicked.connect(lambda _source: self.get_models())
         tray.selected.connect(self._select)
         canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
-        canvas.drag_out_started.connect(self._start_drag_out)
+        canvas.drag_out_started.connect(lambda: self.picture.start_drag(canvas))
         self._model_menu.aboutToShow.connect(self._fill_model_menu)
 
     # ---- what is shown ----
@@ -260,12 +262,12 @@ class MainWindow(QMainWindow):
             self.status.show_device(self.studio.device)
 
     def _show_title(self) -> None:
-        document, session = self.studio.document, self.studio.session
-        name = self.studio.saved_path.name if self.studio.saved_path else ""
+        document, session, file = self.studio.document, self.studio.session, self.sessions.path
+        name = file.name if file else self.studio.saved_path.name if self.studio.saved_path else ""
         if not name and document.sources and not document.starter:
             name = save.suggested_name(document).removesuffix(".png")
         self.setWindowTitle(f"{name}[*] – Automod Studio" if name else "Automod Studio")
-        self.setWindowModified(bool(name) and not session.is_clean)
+        self.setWindowModified(self.sessions.is_modified if file else bool(name) and not session.is_clean)
 
     def _offer_samples(self) -> None:
         samples = []
@@ -284,7 +286,6 @@ class MainWindow(QMainWindow):
             can_undo=session.can_undo,
             can_redo=session.can_redo,
             is_mixed=has_model and not edits.is_default(document),
-            has_last_mix=self._has_last_mix,
             **{name: flag for part in self.parts for name, flag in part.flags().items()},
         )
         menus.enable(self.actions_by_id, state)
@@ -316,7 +317,7 @@ class MainWindow(QMainWindow):
     # ---- files ----
 
     def choose_files(self) -> None:
-        """Ask for photos, saved mixes or models."""
+        """Ask for photos, sessions, saved pictures or models."""
         self.take(drops.sorted_paths(ask_files.ask_for_files(self, self.settings)))
 
     def choose_replacement(self, source_id: int) -> None:
@@ -338,27 +339,6 @@ class MainWindow(QMainWindow):
         for part in self.parts:
             part.take(dropped)
 
-    def save(self) -> None:
-        """Save to the file that was saved to before, or ask for one."""
-        if self.studio.saved_path is None:
-            self.save_as()
-        elif self.studio.shown is not None:
-            self.studio.save(self.studio.saved_path)
-
-    def save_as(self) -> None:
-        """Ask for a file and save the picture there."""
-        if self.studio.shown is None:
-            return
-        path = save.ask_where(self, self.studio.document, self.settings, self.studio.saved_path)
-        if path is not None:
-            self.studio.save(path)
-
-    def copy(self) -> None:
-        """Put the picture on the clipboard."""
-        if self.studio.shown is not None:
-            save.copy_picture(self.studio.shown[1])
-            self.messages.show_message("Copied the picture.")
-
     def paste(self) -> None:
         """Add what is on the clipboard."""
         dropped = drops.what_is_in(drops.on_clipboard())
@@ -366,14 +346,6 @@ class MainWindow(QMainWindow):
             self.take(dropped)
         else:
             self.messages.show_message("There is no picture on the clipboard.", "", "warning")
-
-    def _start_drag_out(self) -> None:
-        if self.studio.shown is None:
-            return
-        try:
-            self._drag_out.start(self.canvas, *self.studio.shown)
-        except UserError as error:
-            self.messages.show_message(str(error), "", "error")
 
     # ---- models and settings ----
 
@@ -429,7 +401,7 @@ class MainWindow(QMainWindow):
     # ---- events ----
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        parts = [*self.tray.focus_parts(), self.canvas, self.canvas_bar, self.messages]
+        parts = [*self.tray.focus_parts(), self.canvas, self.offers, self.canvas_bar, self.messages]
         panels = [feature.widget for feature in self.features.values()]
         set_focus_order([*parts, *panels, self.status], self)  # cards and sliders come and go
         return super().focusNextPrevChild(forward)
@@ -464,7 +436,8 @@ class MainWindow(QMainWindow):
         elif event.key() == Qt.Key.Key_Escape and self.studio.reading:
             self.studio.stop_reading()
         elif event.key() == Qt.Key.Key_Escape:
-            self.messages.clear()
+            if not any(part.stop() for part in self.parts):
+                self.messages.clear()
         else:
             super().keyPressEvent(event)
 
@@ -489,6 +462,6 @@ class MainWindow(QMainWindow):
         self.studio.session.finish_drag()
         self.settings.set_window(self.saveGeometry(), self.saveState(_LAYOUT_VERSION))
         self.settings.save()
-        self.studio.keep_last_mix()
-        self._drag_out.clean_up()
+        for part in self.parts:
+            part.close()
         event.accept()

@@ -22,6 +22,7 @@ from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.recipe import Recipe
 from automod_core.styles import styles_of
 from automod_studio.document.model import ModelRef, Source, recipe_of
+from automod_studio.model_finder import ref_of
 from automod_studio.workers import handlers, saved_picture
 from automod_studio.workers.requests import (
     LoadModel,
@@ -133,11 +134,7 @@ class Engine:
 
     def _open(self, path: str) -> Loaded:
         model = load_model(path, device=self._device)
-        card = model.card
-        ref = ModelRef(
-            path, model.hash, card.name, model.n_blocks, model.resolution, model.scale_ranges,
-            domain=card.domain, trained_on=card.trained_on, block_sizes=card.architecture.block_sizes,
-        )  # fmt: skip
+        ref = ref_of(path, model.card)
         loaded = Loaded(model, Renderer(model), ref)
         self._models[ref.hash] = loaded
         self._models.move_to_end(ref.hash)
@@ -176,6 +173,10 @@ class Engine:
     def next_source_id(self) -> int:
         """A number for a source, unique within a run of the program."""
         return next(self._source_ids)
+
+    def reserve_source_ids(self, up_to: int) -> None:
+        """Give only larger numbers from now on, since a session that was opened has these."""
+        self._source_ids = itertools.count(max(next(self._source_ids), up_to + 1))
 
     def draw(self, ref: ModelRef, recipe: Recipe) -> np.ndarray:
         """The picture of a recipe, (R, R, 3) uint8, by the renderer that remembers the last one."""
@@ -287,10 +288,10 @@ class Engine:
             model, recipe = document.model, recipe_of(document)
             image, _notice = self.with_fallback(lambda: self.draw(model, recipe))
             saved_picture.write(request.path, image, document)
-            return PictureSaved(request.id, request.path, request.purpose, document)
+            return PictureSaved(request.id, request.path, document)
         except Exception as error:  # noqa: BLE001 - thread boundary
             trouble = trouble_of(error, f"{request.path.name} could not be saved")
-            return PictureSaved(request.id, request.path, request.purpose, request.document, trouble)
+            return PictureSaved(request.id, request.path, request.document, trouble)
 
 
 def expand_folders(items: Sequence[PhotoItem]) -> list[PhotoItem]:

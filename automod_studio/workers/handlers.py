@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import recipe_work
+from automod_studio.workers import recipe_work, session_work
 from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
+from automod_studio.workers.session_requests import PrepareModel
 
 if TYPE_CHECKING:
     from automod_studio.workers.engine import Engine
@@ -21,4 +22,5 @@ Handler = Callable[["Engine", Any], Iterator[object]]
 HANDLERS: Mapping[type, Handler] = {
     ReadRecipe: recipe_work.read,
     ApplyToFolder: recipe_work.apply_to_folder,
+    PrepareModel: session_work.prepare,
 }

@@ -124,7 +124,6 @@ class SavePicture:
     id: int
     path: Path
     document: Document
-    purpose: str = "save"  # "save" | "drag" | "autosave"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +132,5 @@ class PictureSaved:
 
     id: int
     path: Path
-    purpose: str
     document: Document
     trouble: Trouble | None = None

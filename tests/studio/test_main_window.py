@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from automod_studio import studio as studio_module
 from automod_studio.app import CrashBoundary
 from automod_studio.settings import Settings
-from automod_studio.studio import last_mix_path
 from automod_studio.views import history_view
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
@@ -296,7 +295,7 @@ def test_the_picture_is_copied(qtbot, window) -> None:
 
 def test_what_is_dragged_out_is_a_file_with_the_recipe(qtbot, window) -> None:
     settle(qtbot, window)
-    mime = window._drag_out.mime(*window.studio.shown)
+    mime = window.picture.drag_out.mime(*window.studio.shown)
     path = Path(mime.urls()[0].toLocalFile())
     assert path.name == "sample-0 + sample-1.png"
     drop(window, mime_of(path))
@@ -369,18 +368,6 @@ def test_the_trouble_of_the_model_that_was_asked_for_is_told(qtbot, make_window,
     drop(window, mime_of(make_tiny_model(tmp_path / "new.safetensors", seed=4)))
     settle(qtbot, window)
     assert window.messages.isHidden()
-
-
-def test_the_last_mix_is_offered_at_the_next_start(qtbot, open_window, photos) -> None:
-    first = open_window()
-    drop(first, mime_of(*photos[:2]))
-    settle(qtbot, first, photos[:2])
-    first.close()
-    assert last_mix_path().is_file()
-    second = open_window()
-    assert second.actions_by_id["restore"].isEnabled()
-    second.actions_by_id["restore"].trigger()
-    qtbot.waitUntil(lambda: names(second) == ["anna.png", "ben.png"])
 
 
 def test_the_layout_is_remembered_and_can_be_reset(qtbot, open_window) -> None:

@@ -1,0 +1,58 @@
+"""What becomes of the picture: saved, copied, dragged to another program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtWidgets import QWidget
+
+from automod_core.errors import UserError
+from automod_studio.features.feature import Part
+from automod_studio.studio import Studio
+from automod_studio.windows import save
+
+
+class PicturePart(Part):
+    """The picture of the document as it is now."""
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        super().__init__(studio, window)
+        self.drag_out = save.DragOut()
+
+    def callbacks(self) -> Mapping[str, Callable[..., object]]:
+        """Save, save as, copy."""
+        return {"save": self.save, "save_as": self.save_as, "copy": self.copy}
+
+    def save(self) -> None:
+        """Save to the file that was saved to before, or ask for one."""
+        if self.studio.saved_path is None:
+            self.save_as()
+        elif self.studio.shown is not None:
+            self.studio.save(self.studio.saved_path)
+
+    def save_as(self) -> None:
+        """Ask for a file and save the picture there."""
+        if self.studio.shown is None:
+            return
+        path = save.ask_where(self.window, self.document, self.studio.settings, self.studio.saved_path)
+        if path is not None:
+            self.studio.save(path)
+
+    def copy(self) -> None:
+        """Put the picture on the clipboard."""
+        if self.studio.shown is not None:
+            save.copy_picture(self.studio.shown[1])
+            self.studio.message.emit("Copied the picture.", "", "info")
+
+    def start_drag(self, widget: QWidget) -> None:
+        """Drag the picture out of a widget; returns when it was dropped or given up."""
+        if self.studio.shown is None:
+            return
+        try:
+            self.drag_out.start(widget, *self.studio.shown)
+        except UserError as error:
+            self.studio.message.emit(str(error), "", "error")
+
+    def close(self) -> None:
+        """Delete the files that were dragged out."""
+        self.drag_out.clean_up()

@@ -1,0 +1,144 @@
+# ruff: noqa: D102 - Qt documents the methods that are overridden here
+"""A question at the top of the picture that may be answered or left alone: nothing waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, QSize, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from automod_studio.icons import icon_pixmap
+from automod_studio.theme import GRID, MARGIN, colors_of
+from automod_studio.widgets.labels import ElidedLabel, icon_button
+
+_ICON_PX = 16
+_TINT = 22  # of the accent over the window's colour, 0..255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A button: what it says, what the tooltip adds, and what it does."""
+
+    text: str
+    tip: str
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """A sentence with its choices, the usual one first."""
+
+    sentence: str
+    choices: tuple[Choice, ...]
+    icon: str = "history"
+
+
+class OfferBar(QWidget):
+    """Hidden while there is nothing to ask. A choice or the cross closes it.
+
+    It lies over the top of its parent and takes no room from it.
+
+    Signals:
+        closed(): it went away.
+    """
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.offer: Offer | None = None
+        self._sign = QLabel()
+        self._sign.setFixedSize(QSize(_ICON_PX, _ICON_PX))
+        self.sentence = ElidedLabel()
+        self.buttons: list[QPushButton] = []
+        self.close_button = icon_button("close", "Not now", 20)
+        self.close_button.clicked.connect(self.clear)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(MARGIN, 2 * GRID, 2 * GRID, 2 * GRID)
+        self._row.setSpacing(2 * GRID)
+        self._row.addWidget(self._sign)
+        self._row.addWidget(self.sentence, 1)
+        self._row.addWidget(self.close_button)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def show_offer(self, offer: Offer) -> None:
+        """Ask this in the place of what was asked before."""
+        self._take_buttons_away()
+        self.offer = offer
+        self.sentence.setText(offer.sentence)
+        self.sentence.setToolTip(offer.sentence)
+        self.setAccessibleName(offer.sentence)
+        for choice in offer.choices:
+            button = QPushButton(choice.text)
+            button.setToolTip(choice.tip)
+            button.clicked.connect(self._chooses(choice))
+            self._row.insertWidget(self._row.count() - 1, button)
+            self.buttons.append(button)
+        self._paint_sign()
+        self.show()
+        self._settle()
+        self.raise_()
+
+    def clear(self) -> None:
+        """Take the question away."""
+        self.offer = None
+        if not self.isHidden():
+            self.hide()
+            self.closed.emit()
+
+    def _chooses(self, choice: Choice) -> Callable[[], None]:
+        def choose() -> None:
+            self.clear()
+            choice.do()
+
+        return choose
+
+    def _take_buttons_away(self) -> None:
+        for button in self.buttons:
+            self._row.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.buttons = []
+
+    def _settle(self) -> None:
+        ground = self.parentWidget()
+        if ground is not None:
+            self._row.activate()
+            self.setGeometry(0, 0, ground.width(), self._row.sizeHint().height())
+
+    def _paint_sign(self) -> None:
+        if self.offer is not None:
+            ink = QColor(colors_of(self).accent)
+            self._sign.setPixmap(icon_pixmap(self.offer.icon, ink, _ICON_PX, self.devicePixelRatioF()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.parentWidget():
+            self._settle()
+        return False
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # not for the picture below
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Cancel):
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_row"):
+            self._paint_sign()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = colors_of(self)
+        painter = QPainter(self)
+        tint = QColor(colors.accent)
+        tint.setAlpha(_TINT)
+        painter.fillRect(self.rect(), QColor(colors.window))
+        painter.fillRect(self.rect(), tint)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, QColor(colors.hairline))
