@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from automod_core.commands import (
+    animate,
     apply,
     demo_faces,
     encode,
@@ -24,7 +25,7 @@ from automod_core.commands import (
 from automod_core.commands.common import say, warn
 from automod_core.errors import UserError
 
-_COMMANDS = (info, encode, mix, grid, apply, sample, demo_faces, import_model, train, export, evaluate)
+_COMMANDS = (info, encode, mix, grid, animate, apply, sample, demo_faces, import_model, train, export, evaluate)
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "encode",
     "mix",
     "grid",
+    "animate",
     "apply",
     "sample",
     "demo-faces",
