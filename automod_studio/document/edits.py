@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, count
+from string import ascii_uppercase
 
 import numpy as np
 
@@ -240,10 +242,9 @@ def _matching_block(old: ModelRef, new: ModelRef, block: int) -> int:
 
 
 def _free_letter(taken: set[str]) -> str:
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    singles = list(alphabet)
-    return next(x for x in singles + [a + b for a in alphabet for b in alphabet] + [f"#{i}" for i in range(9999)]
-                if x not in taken)  # fmt: skip
+    pairs = (a + b for a in ascii_uppercase for b in ascii_uppercase)
+    numbers = (f"#{i}" for i in count())
+    return next(letter for letter in chain(ascii_uppercase, pairs, numbers) if letter not in taken)
 
 
 def _free_color(taken: Sequence[int]) -> int:
