@@ -123,7 +123,7 @@ def _block_problems(blocks: tuple[int, ...], n_blocks: int) -> Iterator[str]:
 def of_norm_one(vectors: np.ndarray) -> bool:
     """Whether vectors (..., n) are finite and have norm 1, but for rounding."""
     norms = np.linalg.norm(vectors.astype(np.float64), axis=-1)
-    return bool(np.allclose(norms, 1, rtol=0, atol=_NORM_TOLERANCE))  # False for what is not finite
+    return bool((np.abs(norms - 1) <= _NORM_TOLERANCE).all())  # False for what is not finite
 
 
 # ---- JSON ----
