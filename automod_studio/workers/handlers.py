@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import recipe_work, session_work
+from automod_studio.workers import grid_work, recipe_work, session_work
+from automod_studio.workers.grid_requests import DrawCells, DrawRecipe, ExportSheet
 from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
 from automod_studio.workers.session_requests import PrepareModel
 
@@ -23,4 +24,7 @@ HANDLERS: Mapping[type, Handler] = {
     ReadRecipe: recipe_work.read,
     ApplyToFolder: recipe_work.apply_to_folder,
     PrepareModel: session_work.prepare,
+    DrawCells: grid_work.draw_cells,
+    DrawRecipe: grid_work.draw_recipe,
+    ExportSheet: grid_work.export_sheet,
 }
