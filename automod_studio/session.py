@@ -69,12 +69,12 @@ class Session(QObject):
         """Begin anew with a document; its history is empty."""
         self.restore(History(document, text))
 
-    def restore(self, history: History) -> None:
-        """Put a whole history in place, such as that of a session file; nothing of it counts as unsaved."""
+    def restore(self, history: History, *, saved: bool = True) -> None:
+        """Put a whole history in place, such as that of a session file. `saved`: its current state is in some file."""
         self._drag = self._last_step = None
         self.history = history
         self.revision += 1
-        self._clean = history.current.document
+        self._clean = history.current.document if saved else None
         self._put(history.current.document)
         self.history_changed.emit()
         self.clean_changed.emit()

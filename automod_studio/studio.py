@@ -354,12 +354,13 @@ class Studio(QObject):
 
     # ---- sessions ----
 
-    def show_history(self, history: History, device: str) -> None:
+    def show_history(self, history: History, device: str, *, saved: bool) -> None:
         """Put the history of a session in the place of the present one.
 
         Args:
             history: its model is loaded.
             device: short name of what renders; empty without a model.
+            saved: it is in a file.
         """
         for number in self._photo_requests:  # of the session that goes
             self.service.cancel(number)
@@ -367,7 +368,7 @@ class Studio(QObject):
         self._waiting.clear()
         self._model_request, self._loading = 0, False
         self.saved_path, self.device = None, device or self.device
-        self.session.restore(history)
+        self.session.restore(history, saved=saved)
         self.sources_changed.emit()
         self.model_changed.emit()
         model = self.document.model

@@ -197,7 +197,7 @@ class SessionsPart(Part):
         had_work = len(self.session.history) > 1
         self.autosave.next_is(read.file, read.in_file, read.claim)
         self.path = read.file
-        self.studio.show_history(read.history, reply.device)
+        self.studio.show_history(read.history, reply.device, saved=read.in_file)
         self._clean_revision = self.session.revision if read.in_file else -1
         if wanted.path is not None:
             self.studio.settings.add_recent_session(wanted.path)
