@@ -21,10 +21,12 @@ from automod_studio.document import edits
 from automod_studio.document.history import History, State
 from automod_studio.session import Session
 from tests.document.rich_documents import plain_document, source, thumbnail
+from tests.studio.pictures import make_picture
 
 KILLS = 50
 _AT_ONCE = 5  # of them as soon as the first edit is made
 _WITHIN_S = 0.12  # the others; a few dozen edits
+_WINDOW_KILLS = 3  # of the whole program
 _DRIVER = "import sys; from tests.studio.test_autosave_kills import drive; drive(sys.argv[1], int(sys.argv[2]))"
 
 
@@ -152,3 +154,69 @@ def test_no_edit_that_was_known_to_be_kept_is_lost_in_fifty_kills(tmp_path: Path
     counts = [count for count, _ in results]
     assert max(counts) > 20, "the processes were killed before they did anything"
     assert len(set(counts)) > 10
+
+
+# ---- the whole program ----
+
+
+def work_in_a_window(model: str, *photos: str) -> None:
+    """Show the window, add photos, and edit for ever; print what is known to be kept after each edit."""
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from automod_studio import app as app_module
+    from automod_studio import studio as studio_module
+    from automod_studio.settings import Settings
+    from automod_studio.studio import Studio
+    from automod_studio.windows.main_window import MainWindow
+    from automod_studio.workers.engine_service import EngineService
+
+    studio_module.default_model_path = lambda: Path(model)
+    app, settings = QApplication([]), Settings()
+    service = EngineService(app_module.make_engine)
+    window = MainWindow(Studio(service, settings), settings)
+    window.first_painted.connect(service.start)
+    window.first_painted.connect(lambda: window.studio.start([Path(photo) for photo in photos]))
+    session, autosave, choose = window.studio.session, window.sessions.autosave, random.Random(0)
+
+    def edit() -> None:
+        if len(session.document.sources) < len(photos) or autosave.kept < autosave.asked:
+            return
+        if autosave.asked:
+            print(json.dumps(_summary(session.history)), flush=True)
+        share = choose.random()
+        session.edit(f"Move {autosave.asked}", lambda d: edits.set_range_share(d, "coarse", 0, share))
+
+    clock = QTimer()
+    clock.timeout.connect(edit)
+    clock.start(1)
+    window.show()
+    app.exec()
+
+
+def _without_pictures(summary: list) -> list:
+    """Small pictures come whenever they are drawn; they are no edits."""
+    current, states = summary
+    return [current, [[*state[:5], 0, state[6]] for state in states]]
+
+
+def test_a_killed_window_loses_no_edit_either(tmp_path: Path, tiny_model_path: Path, isolated_home: Path) -> None:
+    photos = [make_picture(tmp_path / f"{seed}.png", seed) for seed in (1, 2)]
+    code = "import sys; from tests.studio.test_autosave_kills import work_in_a_window; work_in_a_window(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(tiny_model_path), *map(str, photos)]
+    root, delays = isolated_home / "state" / "automod-studio" / "sessions", random.Random(1)
+    for _ in range(_WINDOW_KILLS):
+        before = {kept.folder for kept in journal.find_kept(root)}
+        window = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+        assert window.stdout is not None
+        with window.stdout:
+            lines = [window.stdout.readline() for _ in range(delays.randint(5, 60))]
+            window.kill()
+            lines += window.stdout.readlines()
+        window.wait()
+        known = json.loads([line for line in lines if line.endswith("\n")][-1])
+        (kept,) = (kept for kept in journal.find_kept(root) if kept.folder not in before)
+        assert kept.crashed
+        found = _summary(journal.read(kept.folder).history)
+        assert len(known[1]) > 5
+        assert _at_most_one_edit_apart(_without_pictures(known), _without_pictures(found))
