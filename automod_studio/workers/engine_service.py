@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import sys
@@ -10,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 
 from automod_studio.workers.requests import (
@@ -195,6 +197,15 @@ class EngineService(QObject):
                 self.rendered.emit(reply)
         elif getattr(reply, "id", 0) not in self._cancelled:
             if answered is not None:
-                answered(reply)
+                if not _is_gone(answered):
+                    answered(reply)
             else:
                 self._signals[type(reply)].emit(reply)
+
+
+def _is_gone(answered: Answered) -> bool:
+    """Whether who asked was destroyed meanwhile, as a window that was closed is."""
+    while isinstance(answered, functools.partial):
+        answered = answered.func
+    owner = getattr(answered, "__self__", None)
+    return isinstance(owner, QObject) and not shiboken6.isValid(owner)

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QObject
 
 from automod_core.recipe import Recipe, RecipeSource
 from automod_studio.document.model import ModelRef
@@ -214,3 +216,23 @@ def test_closing_lets_begun_jobs_clean_up() -> None:
     queue.close()
     queue.run()
     assert ended == ["cleaned up"]
+
+
+def test_who_was_destroyed_hears_nothing_more(qtbot, by_hand) -> None:
+    """A panel goes with its window; what was asked for it may come later."""
+
+    class Panel(QObject):
+        def hear(self, _number: int, reply: PhotosLoaded) -> None:
+            heard.append(reply)
+
+    service, _engine = by_hand
+    heard: list[PhotosLoaded] = []
+    gone, there = Panel(), Panel()
+    for panel in (gone, there):
+        service.ask(LoadPhotos(service.next_id(), (PhotoItem("a"),), MODEL), partial(panel.hear, 1))
+    while service.queue.run_step():
+        pass
+    shiboken6.delete(gone)
+    qtbot.waitUntil(lambda: bool(heard))
+    QCoreApplication.processEvents()
+    assert len(heard) == 1
