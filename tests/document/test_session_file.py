@@ -1,5 +1,7 @@
 """Session files: all that a history holds comes back; older ones open; damaged and foreign ones are one sentence."""
 
+import base64
+import io
 import json
 import random
 import re
@@ -10,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from automod_core.errors import UserError
 from automod_studio.document import edits, session_file
 from automod_studio.document.history import History
-from automod_studio.document.history_lines import LineReader, LineWriter, parsed, snapshots_of
+from automod_studio.document.history_lines import LineReader, LineWriter, jpeg_size, parsed, snapshots_of
 from automod_studio.document.model import ModelRef
 from automod_studio.document.session_file import SessionFile, decode_png, encode_png
 from tests.document.rich_documents import MODEL, difference, photo, plain_document, rich_history, same_histories
@@ -339,6 +342,30 @@ def test_any_flipped_byte_is_noticed_or_harmless(saved: Path) -> None:
     sentence = r"afternoon.automod (is damaged: .+|cannot be read: .+|is not a session.*|was saved by.+)\."
     assert [text for text in refused if not re.fullmatch(sentence, text)] == []
     assert len(refused) > 75
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"comment": b"x" * 300}], ids=str)
+def test_the_size_of_a_small_picture_is_read_without_decoding_it(options: dict) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(photo(1, 40, 64)).save(buffer, "JPEG", **options)
+    data = buffer.getvalue()
+    assert jpeg_size(data) == (40, 64)
+    for other in (b"", data[:1], data[:20], data[2:], b"\xff\xd8\xff\xc0", encode_png(photo(1, 8, 8))):
+        assert jpeg_size(other) == (0, 0)
+    for end in range(len(data)):
+        assert jpeg_size(data[:end]) in ((0, 0), (40, 64))
+
+
+def test_a_thumbnail_that_is_none_is_left_out(saved: Path) -> None:
+    large = io.BytesIO()
+    Image.fromarray(photo(1, 4, 600)).save(large, "JPEG")
+    for wrong in (large.getvalue(), b"no picture", encode_png(photo(1, 8, 8)), b"\xff\xd8" + bytes(70_000)):
+        text = base64.b64encode(wrong)
+        files = entries(saved)
+        lines = re.sub(rb'"thumbnail":"[^"]+"', b'"thumbnail":"' + text + b'"', files["history.jsonl"])
+        assert text in lines
+        history = read(rewritten(saved, lambda files, lines=lines: files.update({"history.jsonl": lines})))
+        assert not any(state.thumbnail for state in history)
 
 
 def places(data: object) -> list[tuple]:
