@@ -30,8 +30,8 @@ def kept_text(kept: Kept, now_s: float) -> str:
 def offer_text(kept: Kept, now_s: float) -> str:
     """The question after a crash."""
     when = time_text(kept.time_s, now_s)
-    of = when if when.startswith("yesterday") else f"of {when}"
-    return f"The program ended unexpectedly. Restore the session {of} ({_contents(kept)})?"
+    at = f"at {when}" if "," not in when else when if when.startswith("yesterday") else f"on {when}"
+    return f"Restore the session cut off {at} ({_contents(kept)})?"
 
 
 def _contents(kept: Kept) -> str:

@@ -260,7 +260,8 @@ class SessionsPart(Part):
         if menu.isEmpty():
             menu.addAction("No session was saved yet").setEnabled(False)
         if self.kept:
-            menu.addSection("Kept without being saved")
+            menu.addSeparator()
+            menu.addAction("Kept without being saved:").setEnabled(False)
         for kept in self.kept:
             action = menu.addAction(kept_text(kept, time.time()))
             action.setToolTip("After a crash" if kept.crashed else "From an earlier run, or before another was opened")
