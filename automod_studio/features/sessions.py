@@ -13,6 +13,7 @@ from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from automod_core.errors import UserError
 from automod_studio import session_jobs
 from automod_studio.autosave import Autosave
 from automod_studio.document.history_lines import snapshots_of
@@ -169,7 +170,8 @@ class SessionsPart(Part):
             elif wanted.path is not None and not wanted.path.exists():
                 self.studio.settings.forget_recent_session(wanted.path)
 
-        self._run(f"Opening {wanted.title}", work, partial(self._was_read, wanted), failed)
+        what = wanted.path.name if wanted.path is not None else "the session"
+        self._run(f"Opening {what}", work, partial(self._was_read, wanted), failed)
 
     def _was_read(self, wanted: Wanted, read: Read) -> None:
         if read.missing is not None:
@@ -290,15 +292,15 @@ class SessionsPart(Part):
 
         def finished(reply: JobReply) -> None:
             self._job = None
-            if reply.ok:
-                done(reply.value)
-            elif reply.cancelled:
+            if reply.cancelled:
                 self.studio.message.emit("Stopped: everything is as it was.", "", "info")
+            elif reply.ok and not isinstance(reply.value, UserError):
+                done(reply.value)
             else:
-                self.studio.message.emit(reply.error, "" if _is_told(reply) else reply.details, "error")
+                self.studio.message.emit(reply.error or str(reply.value), reply.details, "error")
                 failed()
 
-        self._job, self._job_is_saving = Job(JobRequest(title, work)), saving
+        self._job, self._job_is_saving = Job(JobRequest(title, _with_errors_as_values(work))), saving
         self._job.progressed.connect(show)
         self._job.finished.connect(finished)
         self._job.start()
@@ -312,9 +314,16 @@ def _progress(control: JobControl) -> Callable[[float], None]:
     return tell
 
 
-def _is_told(reply: JobReply) -> bool:
-    """Whether the sentence says it all: that of a UserError does."""
-    return "UserError" in reply.details
+def _with_errors_as_values(work: Callable[[JobControl], Any]) -> Callable[[JobControl], Any]:
+    """Work that returns its UserError, whose sentence says it all: nobody wants its traceback."""
+
+    def guarded(control: JobControl) -> Any:
+        try:
+            return work(control)
+        except UserError as error:
+            return error
+
+    return guarded
 
 
 def _calls(do: Callable[[Any], object], value: object) -> Callable[[], None]:
