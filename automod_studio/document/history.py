@@ -1,4 +1,4 @@
-"""The history: a tree of documents. Every state that ever was stays one step away; going on from an old one branches."""
+"""The history: a tree of documents. Every state stays one step away; going on from an old one makes a branch."""
 
 from __future__ import annotations
 
