@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automod_core.recipe import AttributeEdit, Variation
 from automod_studio.document import edits
-from automod_studio.document.model import Document, ModelRef, Source
+from automod_studio.document.model import Document, ModelRef, Source, recipe_of, same_picture
 
+SIZE = 16  # of a code
 RANGES = {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 4)}
 MODEL = ModelRef("/m.safetensors", "hash", "Demo", 5, 64, RANGES)
 
@@ -127,3 +130,78 @@ def test_the_document_layer_needs_neither_qt_nor_torch() -> None:
         "sys.exit(any(m.split('.')[0] in ('torch', 'PySide6', 'qimage2ndarray') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---- what lies over the mix ----
+
+
+def make_variation(name: str, blocks: tuple[int, ...], strength: float = 1.0) -> Variation:
+    codes = np.zeros((len(blocks), SIZE), np.float32)
+    codes[:, 0] = 1
+    return Variation(name, blocks, codes, strength)
+
+
+def make_attribute(name: str, amount: float) -> AttributeEdit:
+    return AttributeEdit(name, np.eye(SIZE, dtype=np.float32)[1], 0.0, 0.1, (0, 1), amount)
+
+
+def test_a_variation_takes_away_what_it_hides_and_nothing_else() -> None:
+    document = make_document(2)
+    for variation in (make_variation("a", (0, 1)), make_variation("b", (2,)), make_variation("c", (0, 1, 3), 0.5)):
+        document = edits.add_variation(document, variation)
+    assert [v.name for v in document.variations] == ["a", "b", "c"]
+    document = edits.add_variation(document, make_variation("d", (0, 1, 2)))
+    assert [v.name for v in document.variations] == ["c", "d"]
+    assert not document.starter
+
+
+def test_a_variation_can_be_weakened_and_removed() -> None:
+    document = edits.add_variation(make_document(2), make_variation("a", (0, 1)))
+    assert edits.set_variation_strength(document, 0, 0.25).variations[0].strength == 0.25
+    assert edits.set_variation_strength(document, 0, 7).variations[0].strength == 1
+    assert document.variations[0].strength == 1  # the document before stays as it was
+    assert edits.remove_variation(document, 0).variations == ()
+
+
+def test_an_attribute_is_there_once_and_goes_at_zero() -> None:
+    document = make_document(2)
+    for attribute in (make_attribute("Smile", 1.0), make_attribute("Age", 0.5), make_attribute("Smile", -1.0)):
+        document = edits.set_attribute(document, attribute)
+    assert [(a.name, a.amount) for a in document.attributes] == [("Smile", -1.0), ("Age", 0.5)]
+    document = edits.set_attribute(document, make_attribute("Smile", 0.0))
+    assert [a.name for a in document.attributes] == ["Age"]
+
+
+def test_reset_takes_away_all_that_lies_over_the_mix() -> None:
+    document = edits.add_variation(make_document(2), make_variation("a", (0,)))
+    document = edits.set_attribute(document, make_attribute("Smile", 1.0))
+    assert not edits.is_default(document)
+    document = edits.reset_all(document)
+    assert (document.variations, document.attributes) == ((), ())
+    assert edits.is_default(document)
+
+
+def test_another_model_takes_away_what_is_made_of_codes_of_the_one_before() -> None:
+    document = edits.add_variation(make_document(2), make_variation("a", (0,)))
+    document = edits.set_attribute(document, make_attribute("Smile", 1.0))
+    same = edits.set_model(document, document.model, document.sources)
+    assert (len(same.variations), len(same.attributes)) == (1, 1)
+    other = edits.set_model(document, replace(document.model, hash="another"), document.sources)
+    assert (other.variations, other.attributes) == ((), ())
+
+
+def test_adopting_styles_gives_exactly_these() -> None:
+    from automod_core.styles import styles_of  # imports torch, which the document does not
+
+    document = edits.set_attribute(make_document(2), make_attribute("Smile", 1.0))
+    styles = np.eye(SIZE, dtype=np.float32)[: document.model.n_blocks]
+    adopted = edits.adopt(document, "Cell 3", styles)
+    np.testing.assert_array_equal(styles_of(recipe_of(adopted)).numpy(), styles)
+    assert adopted.sources is document.sources
+
+
+def test_only_what_the_picture_follows_from_makes_another_picture() -> None:
+    document = make_document(2)
+    assert same_picture(document, replace(document, gallery=replace(document.gallery, seed=9)))
+    assert not same_picture(document, edits.set_attribute(document, make_attribute("Smile", 1.0)))
+    assert not same_picture(document, edits.set_range_share(document, "coarse", 1, 0.3))
