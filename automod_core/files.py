@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,13 +21,29 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         UserError: the folder cannot be written to, or the disk is full; `path` is untouched then.
     """
+    with atomic_file(path) as file:
+        write(file)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; at the end of the `with`, flush it to the disk and put it in place.
+
+    If the `with` is left by an exception, nothing is left of it, and `path` is as before.
+
+    Args:
+        path: the file to create or replace; its folder is created if missing.
+
+    Raises:
+        UserError: the folder cannot be written to, or the disk is full; also for any OSError within the `with`.
+    """
     path = Path(path)
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
-            write(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
@@ -39,22 +56,25 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def write_folder_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary folder beside `path`, then put it in place.
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `path`; at the end of the `with`, put it in place.
+
+    If the `with` is left by an exception, nothing is left of it.
 
     Args:
-        path: the folder to create; it must not exist, or be empty. The folder above is created if missing.
-        write: called once with the temporary folder; what it writes there it has to flush itself.
+        path: the folder to create; it must not exist, or be empty. The folder above is created if missing. What is
+            written into the temporary one has to be flushed there.
 
     Raises:
-        UserError: the folder cannot be made, is not empty, or the disk is full; `path` is as before then.
+        UserError: the folder cannot be made, is not empty, or the disk is full; also for any OSError within the `with`.
     """
     path = Path(path)
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        write(Path(temporary))
+        yield Path(temporary)
         flush_folder(Path(temporary))
         os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it private
         if path.is_dir():

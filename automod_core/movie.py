@@ -1,15 +1,17 @@
 """A path as a movie: MP4, GIF, WebP, or a folder of PNG pictures; the whole of it is written, or nothing."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
 from automod_core.animation import RecipePath, frame_count, frame_times, recipe_of_styles
 from automod_core.errors import UserError
-from automod_core.files import write_atomically, write_folder_atomically
+from automod_core.files import atomic_file, atomic_folder
 
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
@@ -128,10 +130,7 @@ def default_size(resolution: int, suffix: str) -> int:
 
 
 def save_movie(plan: MoviePlan, model: "Automodulator", path: RecipePath, progress: Progress | None = None) -> None:
-    """Make a movie.
-
-    Frames are computed and written one after another, so the memory does not grow with their number. The file or the
-    folder appears when it is complete. PNG pictures are numbered, frame_0001.png and so on, and each holds its recipe.
+    """Make a movie: see movie_steps.
 
     Args:
         plan: what `plan_movie` gave for this path.
@@ -142,23 +141,41 @@ def save_movie(plan: MoviePlan, model: "Automodulator", path: RecipePath, progre
     Raises:
         UserError: it cannot be written, or the path is of another model.
     """
-    check_model(model, path)
-    frames = _counted(render_frames(model, path, frame_times(path, plan.fps), plan.size), plan.n_frames, progress)
-    if not plan.suffix:
-        _save_pictures(plan, model, frames)
-        return
-    from automod_core import movie_files
+    told = 0
+    with closing(movie_steps(plan, model, path)) as steps:  # type: ignore[type-var]
+        for done in steps:
+            if progress is not None and done > told:
+                progress(done, plan.n_frames)
+            told = done
 
-    pixels = (frame.pixels for frame in frames)
-    repeat = path.loop != "once"
-    if plan.suffix == ".mp4":
-        write_atomically(plan.target, lambda file: movie_files.write_mp4(file, pixels, plan.fps, plan.quality))
-    elif plan.suffix == ".gif":
-        write_atomically(plan.target, lambda file: movie_files.write_gif(file, pixels, plan.fps, repeat=repeat))
-    else:
-        write_atomically(
-            plan.target, lambda file: movie_files.write_webp(file, pixels, plan.fps, plan.quality, repeat=repeat)
-        )
+
+def movie_steps(plan: MoviePlan, model: "Automodulator", path: RecipePath) -> Iterator[int]:
+    """Make a movie in small steps, for a thread that has other things to do as well.
+
+    Frames are computed and written one after another, so the memory does not grow with their number. The file or the
+    folder appears at the end of the last step; a generator that is closed before leaves nothing. PNG pictures are
+    numbered, frame_0001.png and so on, and each holds its recipe.
+
+    Args:
+        plan: what `plan_movie` gave for this path.
+        model: the model that the recipes of the path are of.
+        path: what it shows.
+
+    Yields:
+        How many frames are done, after each, and also between two blocks of the decoder.
+
+    Raises:
+        UserError: it cannot be written, or the path is of another model.
+    """
+    check_model(model, path)
+    done = 0
+    frames = render_frames(model, path, frame_times(path, plan.fps), plan.size, breaths=True)
+    with _opened(plan, model, repeat=path.loop != "once") as add:
+        for frame in frames:
+            if frame is not None:
+                add(frame)
+                done += 1
+            yield done
 
 
 def check_model(model: "Automodulator", path: RecipePath) -> None:
@@ -172,9 +189,17 @@ def check_model(model: "Automodulator", path: RecipePath) -> None:
         raise UserError(f"The path was made with the model {recipe.model_name}, not with {model.card.name}.")
 
 
+@overload
 def render_frames(
-    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = None
-) -> Iterator[Frame]:
+    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = ...
+) -> Iterator[Frame]: ...
+@overload
+def render_frames(
+    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = ..., *, breaths: bool
+) -> Iterator[Frame | None]: ...
+def render_frames(
+    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = None, *, breaths: bool = False
+) -> Iterator[Frame | None]:
     """Render the pictures of a path at some times, one after another.
 
     Neighbours are decoded together: blocks that stand still for a while are computed once for all of them.
@@ -184,6 +209,7 @@ def render_frames(
         path: a path of this model.
         times: (T,) in seconds.
         size: pixels per side, by Lanczos resampling; None leaves the model's own.
+        breaths: also yield None, between two blocks of the decoder.
 
     Yields:
         The frames, in the order of the times. Nothing is computed ahead beyond a few pictures.
@@ -200,7 +226,10 @@ def render_frames(
         styles = styles_at(path, times[start : start + window], ends)
         ready: dict[int, np.ndarray] = {}
         following = 0
-        for numbers, pictures in decode_shared(model, styles, batch=batch):
+        for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=breaths):
+            if not numbers:
+                yield None
+                continue
             ready.update(zip(numbers, to_uint8(pictures), strict=True))
             while following in ready:
                 yield Frame(resized(ready.pop(following), size or model.resolution), styles[following].numpy())
@@ -216,31 +245,42 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
 
 
-def _counted(frames: Iterator[Frame], total: int, progress: Progress | None) -> Iterator[Frame]:
-    """Pass frames on, and tell after each that it has been dealt with."""
-    for done, frame in enumerate(frames, start=1):
-        yield frame
-        if progress is not None:
-            progress(done, total)
+@contextmanager
+def _opened(plan: MoviePlan, model: "Automodulator", *, repeat: bool) -> Iterator[Callable[[Frame], None]]:
+    """Open what a plan wants written; gives a function that takes the next frame."""
+    from automod_core import movie_files
+
+    if not plan.suffix:
+        with _folder_of_pictures(plan, model) as add_picture:
+            yield add_picture
+        return
+    with atomic_file(plan.target) as file:
+        movies = {
+            ".mp4": lambda: movie_files.mp4(file, plan.fps, plan.quality),
+            ".gif": lambda: movie_files.gif(file, plan.fps, repeat=repeat),
+            ".webp": lambda: movie_files.webp(file, plan.fps, plan.quality, repeat=repeat),
+        }
+        with movies[plan.suffix]() as add:
+            yield lambda frame: add(frame.pixels)
 
 
-def _save_pictures(plan: MoviePlan, model: "Automodulator", frames: Iterator[Frame]) -> None:
+@contextmanager
+def _folder_of_pictures(plan: MoviePlan, model: "Automodulator") -> Iterator[Callable[[Frame], None]]:
     from automod_core.images import save_image
 
     digits = max(4, len(str(plan.n_frames)))
+    numbers = count(1)
+    with atomic_folder(plan.target) as folder:
 
-    def write(folder: Path) -> None:
-        for number, frame in enumerate(frames, start=1):
+        def add(frame: Frame) -> None:
+            number = next(numbers)
             recipe = recipe_of_styles(frame.styles, f"Frame {number}", model.hash, model.card.name)
-            save_image(folder / f"frame_{number:0{digits}d}.png", frame.pixels, recipe)
+            try:
+                save_image(folder / f"frame_{number:0{digits}d}.png", frame.pixels, recipe)
+            except UserError as error:
+                raise error.__cause__ or error from None  # an OSError, of which atomic_folder says where it is
 
-    try:
-        write_folder_atomically(plan.target, write)
-    except UserError as error:
-        if isinstance(error.__cause__, OSError):  # says the name of the folder that was to be, not of a temporary file
-            reason = error.__cause__.strerror or error.__cause__
-            raise UserError(f"{plan.target} cannot be written: {reason}.") from error
-        raise
+        yield add
 
 
 def _check_range(what: str, value: int, low: int, high: int, unit: str) -> None:

@@ -3,7 +3,9 @@
 import io
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import av
@@ -21,6 +23,7 @@ from automod_core.latent import random_codes
 from automod_core.movie import (
     MovieSettings,
     default_size,
+    movie_steps,
     plan_movie,
     render_frames,
     save_movie,
@@ -56,6 +59,12 @@ def scenes(count: int, size: int = 48) -> list[np.ndarray]:
     return made
 
 
+def write(movie: AbstractContextManager[movie_files.Add], frames: Iterable[np.ndarray]) -> None:
+    with movie as add:
+        for pixels in frames:
+            add(pixels)
+
+
 def blurred(pixels: np.ndarray) -> np.ndarray:
     """What the eye sees from a distance: dither and compression are gone."""
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(2)), dtype=float)
@@ -79,7 +88,7 @@ def rgb_of(frame: av.VideoFrame) -> np.ndarray:
 @pytest.mark.parametrize("fps", [1, 24, 30, 60])
 def test_an_mp4_opens_again_as_it_was(fps) -> None:
     frames, file = scenes(25), io.BytesIO()
-    movie_files.write_mp4(file, frames, fps, 80)
+    write(movie_files.mp4(file, fps, 80), frames)
     file.seek(0)
     with av.open(file) as container:
         (video,) = container.streams
@@ -99,7 +108,7 @@ def test_an_mp4_opens_again_as_it_was(fps) -> None:
 def test_colours_of_an_mp4_are_those_of_the_picture() -> None:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (180, 120, 90), (128, 128, 128)]
     file = io.BytesIO()
-    movie_files.write_mp4(file, (np.full((32, 32, 3), c, np.uint8) for c in colours), 5, 90)
+    write(movie_files.mp4(file, 5, 90), (np.full((32, 32, 3), c, np.uint8) for c in colours))
     file.seek(0)
     with av.open(file) as container:
         decoded = [rgb_of(frame).mean(axis=(0, 1)) for frame in container.decode(video=0)]
@@ -109,11 +118,11 @@ def test_colours_of_an_mp4_are_those_of_the_picture() -> None:
 def test_better_quality_takes_more_room() -> None:
     rng = np.random.default_rng(0)
     noisy = [np.clip(f + rng.normal(0, 12, f.shape), 0, 255).astype(np.uint8) for f in scenes(6)]
-    for write in (movie_files.write_mp4, lambda *a: movie_files.write_webp(*a, repeat=True)):
+    for movie in (movie_files.mp4, partial(movie_files.webp, repeat=True)):
         sizes = []
         for quality in (1, 50, 100):
             file = io.BytesIO()
-            write(file, noisy, 10, quality)
+            write(movie(file, 10, quality), noisy)
             sizes.append(len(file.getvalue()))
         assert sizes[0] < 0.8 * sizes[1] < 0.6 * sizes[2]
 
@@ -123,9 +132,9 @@ def test_better_quality_takes_more_room() -> None:
 def test_gif_and_webp_open_again_as_they_were(suffix, step_ms, repeat) -> None:
     frames, file = scenes(31), io.BytesIO()
     if suffix == ".gif":
-        movie_files.write_gif(file, frames, 30, repeat=repeat)
+        write(movie_files.gif(file, 30, repeat=repeat), frames)
     else:
-        movie_files.write_webp(file, frames, 30, 90, repeat=repeat)
+        write(movie_files.webp(file, 30, 90, repeat=repeat), frames)
     file.seek(0)
     with Image.open(file) as picture:
         assert (picture.format, picture.size, picture.n_frames) == (suffix[1:].upper(), (48, 48), 31)
@@ -143,7 +152,7 @@ def test_gif_and_webp_open_again_as_they_were(suffix, step_ms, repeat) -> None:
 
 def test_the_sizes_inside_a_webp_are_right() -> None:
     file = io.BytesIO()
-    movie_files.write_webp(file, scenes(3, 33), 10, 50, repeat=True)
+    write(movie_files.webp(file, 10, 50, repeat=True), scenes(3, 33))
     data = file.getvalue()
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
     position, names = 12, []
@@ -157,7 +166,7 @@ def test_the_sizes_inside_a_webp_are_right() -> None:
 def test_a_webp_of_more_than_4_gb_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(movie_files, "_RIFF_LIMIT", 2000)
     with pytest.raises(UserError, match="at most 4 GB"):
-        movie_files.write_webp(io.BytesIO(), scenes(20), 10, 90, repeat=True)
+        write(movie_files.webp(io.BytesIO(), 10, 90, repeat=True), scenes(20))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif", ".webp"])
@@ -173,12 +182,12 @@ def test_frames_are_not_kept(suffix) -> None:
             most = max(most, sum(1 for ref in given if ref() is not None))
             yield pixels
 
-    write = {
-        ".mp4": lambda file: movie_files.write_mp4(file, frames(), 10, 50),
-        ".gif": lambda file: movie_files.write_gif(file, frames(), 10, repeat=True),
-        ".webp": lambda file: movie_files.write_webp(file, frames(), 10, 50, repeat=True),
+    movie = {
+        ".mp4": movie_files.mp4(io.BytesIO(), 10, 50),
+        ".gif": movie_files.gif(io.BytesIO(), 10, repeat=True),
+        ".webp": movie_files.webp(io.BytesIO(), 10, 50, repeat=True),
     }[suffix]
-    write(io.BytesIO())
+    write(movie, frames())
     assert most <= 3
 
 
@@ -309,6 +318,24 @@ def test_stopping_leaves_nothing(model, tmp_path, name, stop_at) -> None:
     left = list(tmp_path.iterdir())
     assert left == ([] if name == "frames" else [tmp_path / name])
     assert all(p.read_bytes() == b"before" for p in left)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_movie_is_made_in_steps_and_may_be_dropped_between_any_two(model, tmp_path, name) -> None:
+    path = make_path(model)
+    plan = plan_movie(tmp_path / name, path, 16, MovieSettings(fps=10))
+    every = list(movie_steps(plan, model, path))
+    assert every == sorted(every)
+    assert set(every) == set(range(plan.n_frames + 1))
+    assert every.count(0) > 1  # breaths before the first frame
+    again = plan_movie(tmp_path / f"again{plan.suffix}", path, 16, MovieSettings(fps=10))
+    for stop in (1, len(every) // 2, len(every)):
+        steps = movie_steps(again, model, path)
+        for _ in range(stop):
+            next(steps)
+        assert len(list(tmp_path.iterdir())) == 2  # the first one, and something under another name
+        steps.close()
+        assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("room", [0, 300, 5000])
