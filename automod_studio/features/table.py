@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from automod_studio.features.attributes import AttributesFeature
 from automod_studio.features.feature import Feature, Part
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
@@ -11,6 +12,7 @@ from automod_studio.features.sessions import SessionsPart
 
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
+    AttributesFeature,
     HistoryFeature,
 )
 

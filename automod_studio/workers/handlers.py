@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import grid_work, recipe_work, session_work
+from automod_studio.workers import attribute_work, grid_work, recipe_work, session_work
+from automod_studio.workers.attribute_requests import (
+    ChangeAttribute,
+    DeleteAttribute,
+    ExportAttribute,
+    ImportAttribute,
+    ListAttributes,
+    MeasureLeakage,
+    MeasureValues,
+    SaveAttribute,
+)
 from automod_studio.workers.grid_requests import DrawCells, DrawRecipe, ExportSheet
 from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
 from automod_studio.workers.session_requests import PrepareModel
@@ -27,4 +37,12 @@ HANDLERS: Mapping[type, Handler] = {
     DrawCells: grid_work.draw_cells,
     DrawRecipe: grid_work.draw_recipe,
     ExportSheet: grid_work.export_sheet,
+    ListAttributes: attribute_work.list_library,
+    SaveAttribute: attribute_work.save,
+    ChangeAttribute: attribute_work.change,
+    DeleteAttribute: attribute_work.delete,
+    ExportAttribute: attribute_work.export,
+    ImportAttribute: attribute_work.take_in,
+    MeasureValues: attribute_work.measure_values,
+    MeasureLeakage: attribute_work.measure_leakage,
 }

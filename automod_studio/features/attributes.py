@@ -1,0 +1,243 @@
+"""Attributes: what pictures have more or less of, each with a slider at the picture's own value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QWidget
+
+from automod_core.errors import UserError
+from automod_core.recipe import AttributeEdit
+from automod_studio.attribute_library import Entry
+from automod_studio.document import attribute_edits
+from automod_studio.document.model import Document, recipe_of
+from automod_studio.features.feature import Feature
+from automod_studio.studio import Studio
+from automod_studio.views_attributes import attributes_view, number, plain_edits
+from automod_studio.widgets.attribute_panel import AttributePanel
+from automod_studio.workers.attribute_requests import (
+    LeakageMeasured,
+    LibraryListed,
+    ListAttributes,
+    MeasureLeakage,
+    MeasureValues,
+    ValuesMeasured,
+)
+
+#: The picture is encoded again when nothing was moved for so long.
+_IDLE_MS = 350
+
+
+class AttributesFeature(Feature):
+    """One row per attribute of the model in use."""
+
+    title = "Attributes"
+    area = Qt.DockWidgetArea.RightDockWidgetArea
+    widget: AttributePanel
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        """Make the panel; the library is read once there is a model."""
+        self._entries: tuple[Entry, ...] | None = None
+        self._hash = ""  # of the model whose library that is, or is being read
+        self._chosen: dict[str, tuple[int, ...]] = {}  # blocks, chosen by hand before anything was moved
+        self._own: dict[str, float] = {}
+        self._own_key: tuple[object, ...] = ()
+        self._moved: dict[str, float] = {}
+        self._moved_key: tuple[object, ...] = ()
+        self._listing = self._measuring = self._looking = 0  # ids of requests
+        super().__init__(studio, window)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(_IDLE_MS)
+        self._idle.timeout.connect(self._measure_leakage)
+        self.session.history_changed.connect(self._wait_for_idle)  # a drag that ended changes nothing else
+
+    def make_widget(self) -> AttributePanel:
+        """Make the panel, and turn what it reports into edits."""
+        panel = AttributePanel()
+        panel.edited.connect(self._edit)
+        panel.reset.connect(self._reset)
+        panel.reset_all.connect(lambda: self.session.edit("Reset attributes", attribute_edits.remove_all))
+        panel.range_toggled.connect(self._toggle_range)
+        panel.all_toggled.connect(self._toggle_all)
+        panel.keep_chosen.connect(self._keep)
+        return panel
+
+    # ---- what is shown ----
+
+    def refresh(self) -> None:
+        """Show the document; ask for what is not known of it."""
+        document = self.document
+        if document.model is not None and document.model.hash != self._hash:
+            self._hash, self._entries = document.model.hash, None
+            self._chosen, self._own, self._moved = {}, {}, {}
+            self._own_key = self._moved_key = ()
+            self.list_library()
+        plain = self._plain()
+        self._measure_own(document, plain)
+        if self._moved_key != _key(document, plain, document.attributes):
+            self._wait_for_idle()
+        self._show(document, plain)
+
+    def _show(self, document: Document, plain: Sequence[AttributeEdit]) -> None:
+        self.widget.show_view(attributes_view(document, self._entries, plain, self._own, self._moved))
+
+    def _show_again(self) -> None:
+        self._show(self.document, self._plain())
+
+    def _plain(self) -> tuple[AttributeEdit, ...]:
+        return plain_edits(self.document, self._entries or (), self._chosen)
+
+    # ---- the library ----
+
+    def list_library(self) -> None:
+        """Read the library of the model in use."""
+        self.studio.service.cancel(self._listing)
+        self._listing = self.studio.service.next_id()
+        self.studio.service.ask(ListAttributes(self._listing, self._hash), self._take_library)
+
+    def _take_library(self, reply: LibraryListed) -> None:
+        if reply.model_hash != self._hash:
+            return
+        self._entries = reply.entries
+        self._own_key = self._moved_key = ()
+        self.refresh()
+
+    # ---- what is measured ----
+
+    def _measure_own(self, document: Document, plain: Sequence[AttributeEdit]) -> None:
+        """Ask for the picture's own values, unless they are known; newest wins."""
+        key = _key(document, plain)
+        if key == self._own_key:
+            return
+        self._own_key = key
+        self.studio.service.cancel(self._measuring)
+        if not document.sources or not plain:
+            self._own = {}
+            return
+        self._measuring = self.studio.service.next_id()
+        request = MeasureValues(self._measuring, attribute_edits.own_recipe(document), tuple(plain))
+        names = tuple(edit.name for edit in plain)
+        self.studio.service.ask(request, partial(self._take_own, names))
+
+    def _take_own(self, names: tuple[str, ...], reply: ValuesMeasured) -> None:
+        if reply.id != self._measuring:
+            return
+        if reply.trouble is not None:
+            self.studio.message.emit(reply.trouble.sentence, reply.trouble.details, "error")
+            return
+        self._own = dict(zip(names, reply.values, strict=True))
+        self._show_again()
+
+    def _wait_for_idle(self) -> None:
+        self._idle.start()
+
+    def _measure_leakage(self) -> None:
+        """Look at the picture again as the model does, if anything is moved."""
+        document, plain = self.document, self._plain()
+        key = _key(document, plain, document.attributes)
+        if self.session.in_drag or not self.is_seen or key == self._moved_key:
+            return
+        self._moved_key = key
+        self.studio.service.cancel(self._looking)
+        if document.model is None or not document.sources or not document.attributes:
+            if self._moved:
+                self._moved = {}
+                self._show_again()
+            return
+        self._looking = self.studio.service.next_id()
+        request = MeasureLeakage(self._looking, document.model, recipe_of(document), plain)
+        self.studio.service.ask(request, partial(self._take_leakage, tuple(edit.name for edit in plain)))
+
+    def _take_leakage(self, names: tuple[str, ...], reply: LeakageMeasured) -> None:
+        if reply.id != self._looking:
+            return
+        if reply.trouble is not None:
+            self.studio.message.emit(reply.trouble.sentence, reply.trouble.details, "error")
+            return
+        self._moved = dict(zip(names, reply.changes, strict=True))
+        self._show_again()
+
+    # ---- edits ----
+
+    def _edit(self, name: str, value: float, finished: bool) -> None:
+        plain = self._plain_of(name)
+        if plain is None or name not in self._own:
+            return
+        amount = value - self._own[name]
+        text = f"{name} {number(amount, signed=True)}"
+        edit = partial(attribute_edits.set_amount, plain=plain, amount=amount)
+        self.session.drag(("attribute", name), text, edit, finished)
+
+    def _reset(self, name: str) -> None:
+        plain = self._plain_of(name)
+        if plain is not None:
+            self.session.edit(f"Reset {name}", partial(attribute_edits.set_amount, plain=plain, amount=0.0))
+
+    def _toggle_range(self, name: str, range_name: str) -> None:
+        plain, model = self._plain_of(name), self.document.model
+        if plain is None or model is None or range_name not in model.scale_ranges:
+            return
+        blocks = attribute_edits.toggled_range(model, plain.blocks, range_name)
+        words = range_name if set(blocks) >= set(model.blocks_of(range_name)) else f"not {range_name}"
+        self._set_blocks(name, blocks, words)
+
+    def _toggle_all(self, name: str) -> None:
+        plain, model, entry = self._plain_of(name), self.document.model, self._entry_of(name)
+        if plain is None or model is None:
+            return
+        every = tuple(range(model.n_blocks))
+        if plain.blocks != every:
+            self._set_blocks(name, every, "all scales")
+        elif entry is not None:
+            self._set_blocks(name, entry.attribute.blocks, "its own range")
+
+    def _set_blocks(self, name: str, blocks: tuple[int, ...], words: str) -> None:
+        if attribute_edits.edit_of(self.document, name) is not None:
+            self.session.edit(f"{name}: {words}", partial(attribute_edits.set_blocks, name=name, blocks=blocks))
+        else:
+            self._chosen[name] = blocks
+        self.refresh()  # the switch that was clicked shows what holds, also if nothing changed
+
+    def _keep(self, name: str, kept: tuple[str, ...]) -> None:
+        entry = self._entry_of(name)
+        others = [e.attribute for e in self._entries or () if e.name in kept and e.name != name]
+        if entry is not None:
+            words = f"keeps {', '.join(kept)}" if 0 < len(kept) <= 2 else "keeps others" if kept else "keeps nothing"
+            edit = partial(attribute_edits.keep_others, attribute=entry.attribute, others=others)
+            try:
+                self.session.edit(f"{name} {words}", edit)
+            except UserError as error:
+                self.studio.message.emit(str(error), "", "warning")
+        self._show_again()
+
+    def _plain_of(self, name: str) -> AttributeEdit | None:
+        return next((edit for edit in self._plain() if edit.name == name), None)
+
+    def _entry_of(self, name: str) -> Entry | None:
+        return next((entry for entry in self._entries or () if entry.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Is:
+    """Equal only to itself: frozen parts of documents are shared, never written to."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Is) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _key(
+    document: Document, plain: Sequence[AttributeEdit], moved: tuple[AttributeEdit, ...] = ()
+) -> tuple[object, ...]:
+    """What values follow from: the picture before attributes, what they are, and how far some are moved."""
+    shapes = tuple((edit.name, edit.blocks, edit.direction.tobytes(), edit.center, edit.scale) for edit in plain)
+    picture = (_Is(document.sources), _Is(document.weights), _Is(document.variations))
+    return (document.model, *picture, shapes, tuple((edit.name, edit.amount) for edit in moved))
