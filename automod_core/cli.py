@@ -21,11 +21,12 @@ from automod_core.commands import (
     mix,
     sample,
     train,
+    vary,
 )
 from automod_core.commands.common import say, warn
 from automod_core.errors import UserError
 
-_COMMANDS = (info, encode, mix, grid, animate, apply, sample, demo_faces, import_model, train, export, evaluate)
+_COMMANDS = (info, encode, mix, vary, grid, animate, apply, sample, demo_faces, import_model, train, export, evaluate)
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.
 
