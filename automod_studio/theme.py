@@ -204,6 +204,9 @@ QToolButton {{ background: transparent; border: 1px solid transparent; border-ra
 QToolButton:hover {{ background: {c.raised}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {c.control}; }}
 QToolButton:focus {{ border-color: {c.accent}; }}
+QToolButton[role="toggle"] {{ padding: 0; color: {c.muted}; }}
+QToolButton[role="toggle"]:checked {{ color: {c.text}; background: {c.control}; }}
+QToolButton[role="toggle"]:disabled {{ color: {c.faint}; }}
 QToolButton[role="sample"] {{ padding: 2px; border: 2px solid transparent; }}
 QToolButton[role="sample"]:hover {{ border-color: {c.hairline}; }}
 QToolButton[role="sample"]:focus {{ border-color: {c.accent}; }}

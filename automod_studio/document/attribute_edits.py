@@ -82,6 +82,15 @@ def keep_others(document: Document, attribute: Attribute, others: Sequence[Attri
     return document if np.array_equal(new.direction, old.direction) else edits.set_attribute(document, new)
 
 
+def renamed(document: Document, old: str, new: str) -> Document:
+    """Give an attribute that is moved another name, unless another one has it."""
+    if edit_of(document, old) is None or edit_of(document, new) is not None:
+        return document
+    return replace(
+        document, attributes=tuple(replace(a, name=new) if a.name == old else a for a in document.attributes)
+    )
+
+
 def remove_all(document: Document) -> Document:
     """Let every attribute have the picture's own value."""
     return replace(document, attributes=(), starter=False) if document.attributes else document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,11 +13,13 @@ from automod_core.errors import UserError
 from automod_core.recipe import AttributeEdit
 from automod_studio.attribute_library import Entry
 from automod_studio.document import attribute_edits
-from automod_studio.document.model import Document, recipe_of
+from automod_studio.document.model import Document, ModelRef, recipe_of
+from automod_studio.features.attribute_files import AttributeFiles
 from automod_studio.features.feature import Feature
 from automod_studio.studio import Studio
 from automod_studio.views_attributes import attributes_view, number, plain_edits
 from automod_studio.widgets.attribute_panel import AttributePanel
+from automod_studio.windows.drops import Dropped
 from automod_studio.workers.attribute_requests import (
     LeakageMeasured,
     LibraryListed,
@@ -64,6 +66,14 @@ class AttributesFeature(Feature):
         panel.range_toggled.connect(self._toggle_range)
         panel.all_toggled.connect(self._toggle_all)
         panel.keep_chosen.connect(self._keep)
+        self.files = files = AttributeFiles(self.studio, self.window, self)
+        files.listed.connect(self._take_library)
+        files.renamed.connect(self._rename)
+        panel.rename_wanted.connect(partial(self._with_entry, files.ask_name))
+        panel.delete_wanted.connect(partial(self._with_entry, files.ask_delete))
+        panel.export_wanted.connect(partial(self._with_entry, files.ask_export))
+        panel.keep_ranges_wanted.connect(partial(self._with_entry, self._keep_ranges))
+        panel.import_wanted.connect(self.import_files)
         return panel
 
     # ---- what is shown ----
@@ -105,6 +115,39 @@ class AttributesFeature(Feature):
         self._entries = reply.entries
         self._own_key = self._moved_key = ()
         self.refresh()
+
+    def take(self, dropped: Dropped) -> None:
+        """Import the attributes among what was dropped."""
+        for path in dropped.attributes:
+            self._with_model(partial(self.files.take_in, path))
+        if dropped.attributes:
+            self.show_panel()
+
+    def import_files(self) -> None:
+        """Ask for files of attributes."""
+        self._with_model(self.files.ask_import)
+
+    def _with_model(self, do: Callable[[ModelRef], None]) -> None:
+        if self.document.model is None:
+            self.studio.message.emit("An attribute belongs to a model: open one first.", "", "warning")
+        else:
+            do(self.document.model)
+
+    def _with_entry(self, do: Callable[[Entry], None], name: str) -> None:
+        entry = self._entry_of(name)
+        if entry is not None:
+            do(entry)
+
+    def _keep_ranges(self, entry: Entry) -> None:
+        plain = self._plain_of(entry.name)
+        if plain is not None:
+            self.files.keep_blocks(entry, plain.blocks)
+
+    def _rename(self, old: str, new: str) -> None:
+        """The picture follows, as one step, so that the slider goes on to move what it moved."""
+        if old in self._chosen:
+            self._chosen[new] = self._chosen.pop(old)
+        self.session.edit(f"Rename {old} to {new}", partial(attribute_edits.renamed, old=old, new=new))
 
     # ---- what is measured ----
 

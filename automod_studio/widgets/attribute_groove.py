@@ -1,7 +1,7 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The track of an attribute: the range seen in the data, the picture's own value, and the value that is wanted."""
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -39,6 +39,12 @@ class AttributeGroove(ShareGroove):
     def value_of(self, share: float) -> float:
         """The value at a place."""
         return self._bottom + share * (self._top - self._bottom)
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, 20)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(56, 20)
 
     def _paint_groove(self, painter: QPainter) -> None:
         colors = colors_of(self)

@@ -5,7 +5,7 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from automod_studio.theme import GRID, colors_of
+from automod_studio.theme import colors_of
 
 _BAR_PX = 4
 #: A move of this part of the range in the data is one that people see; above, the bar warns.
@@ -33,7 +33,7 @@ class AttributeMeter(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(56, _BAR_PX + GRID)
+        return QSize(56, _BAR_PX + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.part is None:

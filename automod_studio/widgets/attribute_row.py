@@ -103,7 +103,7 @@ class AttributeRowWidget(QWidget):
         line.addWidget(self.box, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, GRID, 0, GRID)
+        column.setContentsMargins(0, GRID // 2, 0, GRID // 2)
         column.setSpacing(0)
         column.addLayout(head)
         column.addLayout(line)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from automod_core.recipe import FORMAT
+from automod_studio.attribute_library import is_attribute_file
 from automod_studio.document.session_file import SUFFIX
 from automod_studio.workers.requests import PhotoItem
 
@@ -39,11 +40,12 @@ class Dropped:
     sessions: tuple[Path, ...] = ()
     only_link: bool = False
     recipe: str = ""  # the text of one
+    attributes: tuple[Path, ...] = ()
 
     @property
     def is_something(self) -> bool:
         """Whether the program can do anything with it, be it to say why not."""
-        files = self.models or self.checkpoints or self.photos or self.sessions
+        files = self.models or self.checkpoints or self.photos or self.sessions or self.attributes
         return bool(files or self.only_link or self.recipe)
 
 
@@ -84,16 +86,22 @@ def recipe_in(mime: QMimeData) -> str:
 
 
 def sorted_paths(paths: Sequence[Path]) -> Dropped:
-    """Tell models, checkpoints, sessions and photos apart by their suffixes; a folder counts as photos."""
-    models = tuple(p for p in paths if p.suffix.lower() in MODEL_SUFFIXES)
+    """Tell models, checkpoints, sessions and photos apart by their suffixes; a folder counts as photos.
+
+    An attribute has the suffix of a model: the first letters of the file tell.
+    """
+    tensors = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
+    attributes = tuple(p for p in tensors if is_attribute_file(p))
+    models = tuple(p for p in tensors if p not in attributes)
     checkpoints = tuple(p for p in paths if p.suffix.lower() in CHECKPOINT_SUFFIXES)
     sessions = tuple(p for p in paths if p.suffix.lower() in SESSION_SUFFIXES)
-    others = {*models, *checkpoints, *sessions}
-    return Dropped(models, checkpoints, tuple(PhotoItem(path=str(p)) for p in paths if p not in others), sessions)
+    others = {*tensors, *checkpoints, *sessions}
+    photos = tuple(PhotoItem(path=str(p)) for p in paths if p not in others)
+    return Dropped(models, checkpoints, photos, sessions, attributes=attributes)
 
 
 def target_text(mime: QMimeData) -> str:
-    """What the overlay says: where the thing under the pointer will go. Reads no file."""
+    """What the overlay says: where the thing under the pointer will go. Reads no more than the heads of models."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if mime.hasFormat(RECIPE_TYPE):
         return "Paste this recipe"
@@ -102,6 +110,8 @@ def target_text(mime: QMimeData) -> str:
     dropped = sorted_paths(paths)
     if dropped.sessions:
         return f"Open the session {dropped.sessions[-1].name}"
+    if dropped.attributes:
+        return f"Import the attribute {dropped.attributes[0].name}"
     if dropped.models:
         return f"Use the model {dropped.models[-1].name}"
     if dropped.checkpoints:

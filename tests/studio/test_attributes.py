@@ -7,6 +7,7 @@ import pytest
 import torch
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from automod_core import paths
 from automod_core.attribute_file import read_attribute, write_attribute
@@ -16,6 +17,8 @@ from automod_core.styles import styles_of, value_of
 from automod_studio.document import attribute_edits, edits
 from automod_studio.document.model import recipe_of
 from automod_studio.features.attributes import AttributesFeature
+from automod_studio.windows import drops
+from tests.studio.conftest import drop, mime_of
 
 
 def unit(*shape: int, seed: int) -> np.ndarray:
@@ -238,3 +241,97 @@ def test_another_model_has_a_library_of_its_own(qtbot, window, feature, other_mo
     qtbot.waitUntil(lambda: feature.widget.rows["Smile"].isVisible() and "Smile" in feature._own)
     assert torch.is_tensor(styles_of(recipe_of(window.studio.document)))
     assert read_attribute(paths.attributes_dir() / "smile.safetensors").name == "Smile"
+
+
+# ---- the library ----
+
+
+def menu_action(row, text: str):
+    row.menu.aboutToShow.emit()
+    (action,) = (a for a in row.menu.actions() if a.text().replace("&", "").rstrip("…") == text)
+    return action
+
+
+def says(window) -> str:
+    return window.messages.sentence.text()
+
+
+def test_rename_from_the_menu_of_a_row(qtbot, window, feature, library) -> None:
+    row = feature.widget.rows["Smile"]
+    row.box.setValue(row.box.value() + 0.5)
+    (moved,) = window.studio.document.attributes
+    menu_action(row, "Rename").trigger()
+    (dialog,) = window.findChildren(QInputDialog)
+    dialog.setTextValue("Grin")
+    dialog.accept()
+    qtbot.waitUntil(lambda: list(feature.widget.rows) == ["Beard", "Grin"])
+    assert [a.name for a in window.studio.document.attributes] == ["Grin"]
+    np.testing.assert_array_equal(window.studio.document.attributes[0].direction, moved.direction)
+    assert read_attribute(library / "smile.safetensors").name == "Grin"
+    assert says(window) == "“Smile” is now “Grin”."
+
+
+def test_a_name_is_not_given_twice(qtbot, window, feature, library) -> None:
+    feature.files.rename(feature._entry_of("Smile"), "beard")
+    qtbot.waitUntil(lambda: says(window) == "There is an attribute “beard” already.")
+    assert read_attribute(library / "smile.safetensors").name == "Smile"
+
+
+def test_delete_asks_first(qtbot, window, feature, library) -> None:
+    menu_action(feature.widget.rows["Beard"], "Delete").trigger()
+    (box,) = window.findChildren(QMessageBox)
+    box.button(QMessageBox.StandardButton.Cancel).click()
+    assert (library / "beard.safetensors").exists()
+    menu_action(feature.widget.rows["Beard"], "Delete").trigger()
+    box = window.findChildren(QMessageBox)[-1]
+    (yes,) = (b for b in box.buttons() if "Delete" in b.text())
+    yes.click()
+    qtbot.waitUntil(lambda: list(feature.widget.rows) == ["Smile"])
+    assert not (library / "beard.safetensors").exists()
+
+
+def test_what_was_exported_and_deleted_comes_back_by_a_drop(qtbot, window, feature, library, tmp_path) -> None:
+    entry = feature._entry_of("Smile")
+    feature.files.export(entry, tmp_path / "out.safetensors")
+    qtbot.waitUntil(lambda: (tmp_path / "out.safetensors").exists())
+    feature.files.delete(entry)
+    qtbot.waitUntil(lambda: list(feature.widget.rows) == ["Beard"])
+    model = window.studio.document.model
+    drop(window, mime_of(tmp_path / "out.safetensors"))
+    qtbot.waitUntil(lambda: list(feature.widget.rows) == ["Beard", "Smile"])
+    assert window.studio.document.model is model
+    assert says(window) == "Imported “Smile”."
+    drop(window, mime_of(tmp_path / "out.safetensors"))  # once more: it gets a name of its own
+    qtbot.waitUntil(lambda: list(feature.widget.rows) == ["Beard", "Smile", "Smile 2"])
+
+
+def test_export_asks_where(qtbot, window, feature, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    menu_action(feature.widget.rows["Smile"], "Export").trigger()
+    qtbot.waitUntil(lambda: (tmp_path / "mine.safetensors").exists())
+    np.testing.assert_array_equal(
+        read_attribute(tmp_path / "mine.safetensors").direction, feature._entry_of("Smile").attribute.direction
+    )
+
+
+def test_an_attribute_of_another_model_is_refused(qtbot, window, feature, other_model_path, tmp_path) -> None:
+    write_attribute(tmp_path / "hat.safetensors", an_attribute(other_model_path, "Hat", 5))
+    drop(window, mime_of(tmp_path / "hat.safetensors"))
+    qtbot.waitUntil(lambda: "belongs to the model Other" in says(window))
+    assert list(feature.widget.rows) == ["Beard", "Smile"]
+
+
+def test_ranges_can_be_kept(qtbot, window, feature, library) -> None:
+    row = feature.widget.rows["Smile"]
+    row.toggles.buttons["coarse"].click()
+    menu_action(row, "Keep these ranges").trigger()
+    qtbot.waitUntil(lambda: read_attribute(library / "smile.safetensors").blocks == (1,))
+
+
+def test_drops_tell_attributes_from_models_by_their_heads(tmp_path, tiny_model_path) -> None:
+    write_attribute(tmp_path / "smile.safetensors", an_attribute(tiny_model_path, "Smile", 1))
+    dropped = drops.sorted_paths([tmp_path / "smile.safetensors", tiny_model_path])
+    assert dropped.attributes == (tmp_path / "smile.safetensors",)
+    assert dropped.models == (tiny_model_path,)
+    assert dropped.photos == ()
+    assert drops.target_text(mime_of(tmp_path / "smile.safetensors")) == "Import the attribute smile.safetensors"
