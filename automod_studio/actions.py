@@ -18,6 +18,7 @@ class State:
     is_mixed: bool = False  # the mix differs from the default
     has_session: bool = False  # something that a session file would hold
     has_kept_session: bool = False
+    has_path: bool = False  # keyframes enough to go from one to another
 
 
 def always(_state: State) -> bool:
@@ -62,6 +63,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "apply_to_folder", "&File", "Apply to &folder…", icon="apply-folder",
         tip="Do to all photos of a folder what was done to this picture", enabled=lambda s: s.has_picture,
+    ),
+    Action(
+        "export_movie", "&File", "Export &movie…", icon="movie",
+        tip="Save the path as MP4, GIF, WebP or single pictures", enabled=lambda s: s.has_path,
     ),
     _separator("&File"),
     Action(
@@ -109,6 +114,11 @@ ACTIONS: tuple[Action, ...] = (
         lambda s: s.is_mixed,
     ),
     _separator("&Edit"),
+    Action(
+        "add_keyframe", "&Edit", "Add to pat&h", ("K",), "plus", "Add this picture to the path",
+        lambda s: s.has_picture,
+    ),
+    _separator("&Edit"),
     Action("settings", "&Edit", "&Settings…", ("Ctrl+,",), "settings", "Theme and device"),
     Action("zoom_in", "&View", "Zoom &in", ("Ctrl++", "Ctrl+=", "+"), "zoom-in", "Enlarge the view"),
     Action("zoom_out", "&View", "Zoom &out", ("Ctrl+-", "-"), "zoom-out", "Make the view smaller"),
@@ -123,6 +133,11 @@ ACTIONS: tuple[Action, ...] = (
         "original", "&View", "O&riginal photo", ("O",), "original",
         "Show the selected photo instead of the result; hold Space or \\ for a glance", lambda s: s.has_picture,
         checkable=True,
+    ),
+    _separator("&View"),
+    Action(
+        "play_path", "&View", "&Play path", ("P",), "play", "Play the path from picture to picture, or pause",
+        lambda s: s.has_path,
     ),
     _separator("&View"),
     Action("docks", "&View"),  # the panels' own actions come here

@@ -6,6 +6,7 @@ from automod_studio.features.attributes import AttributesFeature
 from automod_studio.features.feature import Feature, Part
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
+from automod_studio.features.paths import PathFeature
 from automod_studio.features.picture import PicturePart
 from automod_studio.features.recipes import RecipesPart
 from automod_studio.features.sessions import SessionsPart
@@ -13,6 +14,7 @@ from automod_studio.features.sessions import SessionsPart
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
     AttributesFeature,
+    PathFeature,
     HistoryFeature,
 )
 

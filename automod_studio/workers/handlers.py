@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import attribute_work, grid_work, recipe_work, session_work
+from automod_studio.workers import attribute_work, grid_work, path_work, recipe_work, session_work
 from automod_studio.workers.attribute_requests import (
     ChangeAttribute,
     DeleteAttribute,
@@ -22,6 +22,7 @@ from automod_studio.workers.attribute_requests import (
     SaveAttribute,
 )
 from automod_studio.workers.grid_requests import DrawCells, DrawRecipe, ExportSheet
+from automod_studio.workers.path_requests import DrawFrame, DrawKeyframes, ExportMovie
 from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
 from automod_studio.workers.session_requests import PrepareModel
 
@@ -45,4 +46,7 @@ HANDLERS: Mapping[type, Handler] = {
     ImportAttribute: attribute_work.take_in,
     MeasureValues: attribute_work.measure_values,
     MeasureLeakage: attribute_work.measure_leakage,
+    DrawKeyframes: path_work.draw_keyframes,
+    DrawFrame: path_work.draw_frame,
+    ExportMovie: path_work.export_movie,
 }

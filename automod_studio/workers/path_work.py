@@ -1,0 +1,169 @@
+"""Paths on the worker thread: small pictures, frames to look at, movies. Imports torch, so import it there only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from PIL import Image
+
+from automod_core.animation import RecipePath, styles_at
+from automod_core.automodulator import Automodulator, Renderer
+from automod_core.images import to_uint8
+from automod_core.movie import movie_steps
+from automod_core.recipe import Recipe
+from automod_core.styles import styles_of
+from automod_studio.workers.path_requests import (
+    DrawFrame,
+    DrawKeyframes,
+    ExportMovie,
+    FrameDrawn,
+    KeyframeDrawn,
+    MovieProgress,
+    MovieSaved,
+)
+from automod_studio.workers.trouble import trouble_of
+
+if TYPE_CHECKING:
+    from automod_studio.workers.engine import Engine
+
+_QUICK_SIDE = 64  # pixels: quick frames are not smaller than this
+_SAME = 0.04  # mean difference, of 2, up to which a lower resolution shows the same picture
+
+
+def draw_keyframes(engine: Engine, request: DrawKeyframes) -> Iterator[KeyframeDrawn]:
+    """Answer DrawKeyframes, one picture at a time."""
+    for number, recipe in enumerate(request.recipes):
+        try:
+            picture, styles = _drawn(engine, request, recipe)
+            yield KeyframeDrawn(request.id, number, picture, styles)
+        except Exception as error:  # noqa: BLE001 - thread boundary
+            trouble = trouble_of(error, "A keyframe could not be drawn")
+            yield KeyframeDrawn(request.id, number, trouble=trouble)
+            return
+
+
+def draw_frame(engine: Engine, request: DrawFrame) -> Iterator[FrameDrawn]:
+    """Answer DrawFrame."""
+    try:
+        picture, notice = engine.with_fallback(lambda: _player(engine, request).picture(request))
+        yield FrameDrawn(request.id, request.time_s, picture, notice=notice)
+    except Exception as error:  # noqa: BLE001 - thread boundary
+        yield FrameDrawn(request.id, request.time_s, trouble=trouble_of(error, "The path could not be played"))
+
+
+def export_movie(engine: Engine, request: ExportMovie) -> Iterator[MovieProgress | MovieSaved | None]:
+    """Answer ExportMovie: progress, then the end. What is closed before leaves no file."""
+    movie = _Movie(engine, request)
+    told = -1
+    try:
+        while True:
+            done, notice = engine.with_fallback(movie.step)
+            movie.notice = movie.notice or notice
+            if done is None:
+                break
+            yield MovieProgress(request.id, done, request.plan.n_frames) if done != told else None
+            told = done
+        yield MovieSaved(request.id, request.plan.target, notice=movie.notice)
+    except Exception as error:  # noqa: BLE001 - thread boundary
+        trouble = trouble_of(error, f"{request.plan.target.name} could not be saved")
+        yield MovieSaved(request.id, request.plan.target, trouble)
+    finally:
+        movie.close()
+
+
+class _Movie:
+    """The steps of a movie; begins anew where a graphics card gave up."""
+
+    def __init__(self, engine: Engine, request: ExportMovie) -> None:
+        self.notice = ""  # what the user should know
+        self._engine, self._request = engine, request
+        self._model: Automodulator | None = None
+        self._steps: Iterator[int] = iter(())
+
+    def step(self) -> int | None:
+        """Frames that are done after one more piece of work; None at the end."""
+        model = self._engine.use(self._request.model).model
+        if model is not self._model:
+            if self._model is not None and model.device == self._model.device:
+                model = self._model  # read again meanwhile, since others were in use: no reason to begin anew
+            else:
+                self.close()
+                self._model, self._steps = model, movie_steps(self._request.plan, model, self._request.path)
+        return next(self._steps, None)
+
+    def close(self) -> None:
+        """Throw away what is not complete."""
+        close = getattr(self._steps, "close", None)
+        if close is not None:
+            close()
+
+
+class _Player:
+    """Draws frames of one model, beginning at the first block that changed since the frame before."""
+
+    def __init__(self, model: Automodulator) -> None:
+        self.model = model
+        self._renderer = Renderer(model)
+        self._styles: dict[int, tuple[Recipe, torch.Tensor]] = {}  # id of a recipe -> itself, its styles
+        self._quick_side: int | None = None
+
+    def picture(self, request: DrawFrame) -> np.ndarray:
+        """The frame, (R, R, 3) uint8 in the model's size."""
+        styles = styles_at(request.path, np.array([request.time_s]), self._keyframes(request.path))[0]
+        if not request.quick:
+            return to_uint8(self._renderer.render(styles))
+        if self._quick_side is None:
+            self._quick_side = quick_side(self.model, styles)
+        picture = to_uint8(self._renderer.render(styles, self._quick_side))
+        side = self.model.resolution
+        if len(picture) == side:
+            return picture
+        return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
+
+    def _keyframes(self, path: RecipePath) -> torch.Tensor:
+        """Styles of the keyframes, of which most are known from the frame before."""
+        known, self._styles = self._styles, {}
+        for keyframe in path.keyframes:
+            recipe = keyframe.recipe
+            self._styles[id(recipe)] = known.get(id(recipe)) or (recipe, styles_of(recipe))
+        return torch.stack([self._styles[id(keyframe.recipe)][1] for keyframe in path.keyframes])
+
+
+def quick_side(model: Automodulator, styles: torch.Tensor) -> int:
+    """The lowest resolution from 64 pixels on in which the model draws the same picture (n_blocks, n) as in its own.
+
+    The heads of lower resolutions are left behind by training as it goes on: many draw another picture.
+    """
+    full = model.decode(styles[None])
+    side = _QUICK_SIDE
+    while side < model.resolution:
+        low = model.decode(styles[None], side)
+        if (F.interpolate(full, size=(side, side), mode="area") - low).abs().mean() < _SAME:
+            return side
+        side *= 2
+    return model.resolution
+
+
+_players: WeakKeyDictionary[Engine, _Player] = WeakKeyDictionary()
+
+
+def _player(engine: Engine, request: DrawFrame) -> _Player:
+    model = engine.use(request.model).model
+    player = _players.get(engine)
+    if player is None or player.model is not model:
+        player = _players[engine] = _Player(model)
+    return player
+
+
+def _drawn(engine: Engine, request: DrawKeyframes, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    styles = styles_of(recipe)
+    picture, _notice = engine.with_fallback(lambda: to_uint8(engine.use(request.model).model.decode(styles[None])[0]))
+    if len(picture) > request.most_side:
+        side = request.most_side
+        picture = np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
+    return picture, styles.numpy()
