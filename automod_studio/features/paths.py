@@ -46,6 +46,7 @@ class PathFeature(Feature):
         self._shown: Document | None = None
         self._path: RecipePath | None = None
         self._pictures: dict[int, tuple[Recipe, np.ndarray, np.ndarray]] = {}  # id of a recipe -> it, picture, styles
+        self._failed: list[Recipe] = []
         self._asked = self._frame = self._export = 0  # ids of requests
         self._waits = False  # for a frame
         self._next: tuple[float, bool] | None = None  # frame that is wanted as soon as that has come
@@ -186,7 +187,7 @@ class PathFeature(Feature):
         recipes = [keyframe.recipe for keyframe in document.path.keyframes]
         kept = {id(recipe): self._pictures[id(recipe)] for recipe in recipes if id(recipe) in self._pictures}
         self.widget.strip.show_pictures([kept[id(r)][1] if id(r) in kept else None for r in recipes])
-        missing = tuple(recipe for recipe in recipes if id(recipe) not in kept)
+        missing = tuple(recipe for recipe in recipes if id(recipe) not in kept and recipe not in self._failed)
         if missing and document.model is not None and not self._asked:
             self._asked = self.studio.service.next_id()
             request = DrawKeyframes(self._asked, document.model, missing, _SMALL_SIDE)
@@ -198,12 +199,13 @@ class PathFeature(Feature):
         if reply.picture is not None and reply.styles is not None:
             self._pictures[id(recipe)] = (recipe, reply.picture, reply.styles)
         if reply.trouble is not None:
+            self._failed.extend(request.recipes)  # tried once
             self.studio.message.emit(reply.trouble.sentence, reply.trouble.details, "error")
         if last:
             wanted = {id(keyframe.recipe) for keyframe in self.document.path.keyframes}
             if len(self._pictures) > 2 * len(wanted) + 64:  # undone keyframes come back, but not for ever
                 self._pictures = {key: value for key, value in self._pictures.items() if key in wanted}
-            self._asked = 0 if reply.trouble is None else self._asked
+            self._asked = 0
         self._show_pictures()
 
     # ---- playing ----

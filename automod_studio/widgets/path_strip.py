@@ -23,8 +23,9 @@ _SECONDS_PX = 46
 
 _TEACHING = (
     "A path goes from picture to picture. Add the picture as it is now, change the mix, and add it again.",
-    "Now change the mix, go back in the history, or click another photo, and add the next picture.",
+    "Now change the mix, or go to another state of the history, and add the next picture.",
 )
+_NONE = KeyframeView("", None, False)
 
 
 class SecondsBox(QDoubleSpinBox):
@@ -89,6 +90,7 @@ class KeyframeStrip(QScrollArea):
         self.tiles: list[KeyframeTile] = []
         self.seconds: list[SecondsBox] = []
         self._count, self._edge = 0, 72
+        self._count_shown = -1
         self.add_button = QPushButton(icon("plus"), "")
         self.add_button.setIconSize(QSize(20, 20))
         self.add_button.setAccessibleName("Add this picture")
@@ -97,10 +99,9 @@ class KeyframeStrip(QScrollArea):
         self.teaching: QLabel = hint_label(_TEACHING[0], wrap=True)
         self._content = _Content()
         self._row = QHBoxLayout(self._content)
-        self._row.setContentsMargins(MARGIN - 3, GRID, MARGIN, 0)
+        self._row.setContentsMargins(MARGIN - 3, GRID, GRID, 0)
         self._row.setSpacing(GRID)
         self._row.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignVCenter)
-        self._row.addSpacing(GRID)
         self._row.addWidget(self.teaching, 1, Qt.AlignmentFlag.AlignVCenter)
         self._row.addStretch(0)
         self.setWidget(self._content)
@@ -118,15 +119,18 @@ class KeyframeStrip(QScrollArea):
         while len(self.tiles) < count:
             self._add_tile()
         for number, tile in enumerate(self.tiles):
-            tile.setVisible(number < count)
-            keyframe = view.keyframes[number] if number < count else KeyframeView("", None, False)
-            if number < count:
-                tile.show_view(number + 1, keyframe)
+            keyframe = view.keyframes[number] if number < count else None
+            if tile.view == keyframe and self._count_shown == count:
+                continue  # as at nearly every move of a slider
+            tile.setVisible(keyframe is not None)
+            keyframe = keyframe or _NONE
+            tile.show_view(number + 1, keyframe)
             self.seconds[number].setVisible(keyframe.seconds is not None)
             if keyframe.seconds is not None:
                 self.seconds[number].show_seconds(number + 1, (number + 1) % count + 1, keyframe.seconds)
         if focused is not None and focused >= count:
             (self.tiles[count - 1] if count else self.add_button).setFocus()
+        self._count_shown = count
         self.add_button.setEnabled(view.can_add)
         self.add_button.setText("" if count else " Add this picture")
         self._size_add_button()
@@ -217,7 +221,9 @@ class KeyframeStrip(QScrollArea):
 
     def _size_add_button(self) -> None:
         first = not self._count
-        self.add_button.setFixedSize(self.add_button.sizeHint().width() if first else self._edge // 2, self._edge + 6)
+        self.add_button.setFixedSize(
+            self.add_button.sizeHint().width() if first else self._edge * 2 // 5, self._edge + 6
+        )
 
 
 class _Content(QWidget):

@@ -62,7 +62,7 @@ class KeyframeTile(QAbstractButton):
         for button in (self.remove_button, self.replace_button):
             button.setParent(self)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setAutoFillBackground(True)
+            button.setStyleSheet("QToolButton { background: palette(window); border-radius: 4px; }")
             button.hide()
         self.remove_button.clicked.connect(self.removed)
         self.replace_button.clicked.connect(self.replaced)

@@ -87,14 +87,14 @@ class _Movie:
 
     def step(self) -> int | None:
         """Frames that are done after one more piece of work; None at the end."""
-        model = self._engine.use(self._request.model).model
-        if model is not self._model:
-            if self._model is not None and model.device == self._model.device:
-                model = self._model  # read again meanwhile, since others were in use: no reason to begin anew
-            else:
-                self.close()
-                self._model, self._steps = model, movie_steps(self._request.plan, model, self._request.path)
-        return next(self._steps, None)
+        if self._model is None:
+            self._model = self._engine.use(self._request.model).model
+            self._steps = movie_steps(self._request.plan, self._model, self._request.path)
+        try:
+            return next(self._steps, None)
+        except Exception:
+            self._model = None  # what was begun is gone
+            raise
 
     def close(self) -> None:
         """Throw away what is not complete."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
@@ -374,3 +375,45 @@ def test_editing_goes_on_while_a_movie_of_the_path_as_it_was_is_made(panel, expo
     panel.mix(0.6)
     panel.qtbot.waitUntil(lambda: not dialog.running)
     assert frames_of(target)[0] == 4 * 12 + 1
+
+
+def test_a_card_without_memory_begins_the_movie_anew(panel, export, monkeypatch) -> None:
+    panel.make(2)
+    steps, begun = path_work.movie_steps, []
+
+    def first_fails(*arguments):
+        begun.append(1)
+        for done in steps(*arguments):
+            if done == 5 and len(begun) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            yield done
+
+    monkeypatch.setattr(path_work, "movie_steps", first_fails)
+    dialog, target = export(".gif")
+    panel.qtbot.waitUntil(lambda: not dialog.running)
+    assert len(begun) == 2
+    assert frames_of(target)[0] == 25
+
+
+def test_lower_resolutions_are_used_only_where_they_show_the_same(tiny_model_path, monkeypatch) -> None:
+    model = load_model(tiny_model_path)
+    styles = model.random_codes(1, 1)[0].expand(model.n_blocks, -1)
+    assert model.resolution == 16
+    assert path_work.quick_side(model, styles) == 16  # nothing is as small as that
+    monkeypatch.setattr(path_work, "_QUICK_SIDE", 4)
+    monkeypatch.setattr(path_work, "_SAME", 0.0)
+    assert path_work.quick_side(model, styles) == 16
+    monkeypatch.setattr(path_work, "_SAME", 1e9)
+    assert path_work.quick_side(model, styles) == 4
+
+
+def test_quick_frames_have_the_size_of_the_others(panel, monkeypatch) -> None:
+    monkeypatch.setattr(path_work, "quick_side", lambda _model, _styles: 8)
+    panel.make(2)
+    panel.feature._scrub(0.5, False)
+    panel.qtbot.waitUntil(lambda: len(panel.previews) == 1)
+    panel.feature._scrub(0.5, True)
+    panel.qtbot.waitUntil(lambda: len(panel.previews) == 2)
+    quick, sharp = panel.previews
+    assert quick.shape == sharp.shape == (16, 16, 3)
+    assert (quick != sharp).any()
