@@ -183,6 +183,26 @@ class GridPage:
         self._page.paste(_resized(pixels, self._layout.side, smooth=self._smooth), (x, y))
 
 
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """How large a page and its cells come out, in millimetres."""
+
+    width_mm: float
+    height_mm: float
+    cell_mm: float
+
+
+def measure_page(grid: Grid, photos: Mapping[int, np.ndarray], paper: Paper, dpi: int = DEFAULT_DPI) -> PageSize:
+    """Tell the size of a page without making it.
+
+    Raises:
+        UserError: as GridPage.
+    """
+    layout = _best_layout(grid, photos, paper, dpi)
+    mm = _MM_PER_INCH / dpi
+    return PageSize(layout.width * mm, layout.height * mm, layout.side * mm)
+
+
 def edge_photo(crop: np.ndarray) -> np.ndarray:
     """A photo (R, R, 3) as it is kept for the edge of a page: reduced to 512 pixels, if it is larger."""
     return np.asarray(_resized(crop, _EDGE_PHOTO, smooth=True)) if len(crop) > _EDGE_PHOTO else crop

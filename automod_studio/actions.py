@@ -18,6 +18,7 @@ class State:
     is_mixed: bool = False  # the mix differs from the default
     has_session: bool = False  # something that a session file would hold
     has_kept_session: bool = False
+    has_grid: bool = False  # photos enough to set against one another
     has_path: bool = False  # keyframes enough to go from one to another
 
 
@@ -63,6 +64,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "apply_to_folder", "&File", "Apply to &folder…", icon="apply-folder",
         tip="Do to all photos of a folder what was done to this picture", enabled=lambda s: s.has_picture,
+    ),
+    Action(
+        "export_sheet", "&File", "Export &grid…", icon="grid", tip="Save the whole grid as one picture, to print",
+        enabled=lambda s: s.has_grid,
     ),
     Action(
         "export_movie", "&File", "Export &movie…", icon="movie",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from automod_studio.features.attributes import AttributesFeature
 from automod_studio.features.feature import Feature, Part
+from automod_studio.features.grids import GridFeature
 from automod_studio.features.history import HistoryFeature
 from automod_studio.features.mix import MixFeature
 from automod_studio.features.paths import PathFeature
@@ -14,6 +15,7 @@ from automod_studio.features.sessions import SessionsPart
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
     AttributesFeature,
+    GridFeature,
     PathFeature,
     HistoryFeature,
 )
