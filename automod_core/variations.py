@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from automod_core.automodulator import Automodulator
+from automod_core.hashing import hashed
+from automod_core.images import to_uint8
 from automod_core.recipe import Recipe, Variation
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from automod_core.automodulator import Automodulator
+from automod_core.shared_decode import BATCH, decode_shared
+from automod_core.styles import styles_of
 
 _SEED_BITS = 63  # torch's generators take no more
 _PURPOSE = 0x76617279  # "vary": with one key only, hashed would give no. 7 of seed 8 what it gives no. 8 of seed 7
@@ -27,12 +28,14 @@ class Child:
         index: its number in the series, from 0.
         recipe: all that its picture follows from.
         picture: (R, R, 3) uint8.
+        styles: (n_blocks, n) float32, what the recipe means.
         confidence: -1..1, see `confidences`.
     """
 
     index: int
     recipe: Recipe
     picture: np.ndarray
+    styles: np.ndarray
     confidence: float
 
 
@@ -72,8 +75,6 @@ def draw_variations(
 
     Source: Deep Automodulators, Sec. 3.2 and Fig. 1 (right).
     """
-    from automod_core.hashing import hashed
-
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be from 0 to 1, got {strength}")
     blocks = unlocked_blocks(locked, model.n_blocks)
@@ -116,6 +117,7 @@ def draw_children(
     strength: float,
     seed: int,
     indices: Sequence[int],
+    batch: int = BATCH,
 ) -> Iterator[list[Child]]:
     """Draw children and their pictures, a few at a time, as they are finished.
 
@@ -128,6 +130,7 @@ def draw_children(
         strength: as in draw_variations.
         seed: as in draw_variations.
         indices: which children.
+        batch: most pictures at once.
 
     Yields:
         Lists of children, every child once, in any order; some lists are empty: a breath between blocks.
@@ -136,29 +139,26 @@ def draw_children(
         ValueError: as draw_variations.
     """
     variations = draw_variations(model, locked, strength, seed, indices)
-    return _children(model, recipe, variations, indices)
+    return draw_pictures(model, [with_variation(recipe, variation) for variation in variations], indices, batch)
 
 
-def _children(
-    model: Automodulator, recipe: Recipe, variations: Sequence[Variation], indices: Sequence[int]
+def draw_pictures(
+    model: Automodulator, recipes: Sequence[Recipe], indices: Sequence[int], batch: int = BATCH
 ) -> Iterator[list[Child]]:
-    """A generator of its own, so that wrong arguments are told before the first child is asked for."""
-    import torch
+    """Draw the pictures of recipes, each with its confidence; yields as draw_children does.
 
-    from automod_core.images import to_uint8
-    from automod_core.shared_decode import decode_shared
-    from automod_core.styles import styles_of
-
-    recipes = [with_variation(recipe, variation) for variation in variations]
+    Args:
+        model: the recipes' model.
+        recipes: what to draw.
+        indices: their numbers in the answer.
+        batch: most pictures at once.
+    """
     if not recipes:
         return
-    styles = torch.stack([styles_of(child) for child in recipes])  # (N, n_blocks, n)
-    for numbers, pictures in decode_shared(model, styles, breaths=True):
-        if not numbers:
-            yield []
-            continue
-        likely = confidences(model, styles[numbers], pictures)
+    styles = torch.stack([styles_of(recipe) for recipe in recipes])  # (N, n_blocks, n)
+    for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=True):
+        likely = confidences(model, styles[numbers], pictures) if numbers else []
         yield [
-            Child(indices[number], recipes[number], pixels, confidence)
+            Child(indices[number], recipes[number], pixels, styles[number].numpy(), confidence)
             for number, pixels, confidence in zip(numbers, to_uint8(pictures), likely, strict=True)
         ]

@@ -124,6 +124,11 @@ ACTIONS: tuple[Action, ...] = (
         lambda s: s.has_picture,
     ),
     _separator("&Edit"),
+    Action(
+        "draw_variations", "&Edit", "Make &variations", ("Ctrl+G",), "variation",
+        "Draw other faces that keep what is locked", lambda s: s.has_picture,
+    ),
+    _separator("&Edit"),
     Action("settings", "&Edit", "&Settings…", ("Ctrl+,",), "settings", "Theme and device"),
     Action("zoom_in", "&View", "Zoom &in", ("Ctrl++", "Ctrl+=", "+"), "zoom-in", "Enlarge the view"),
     Action("zoom_out", "&View", "Zoom &out", ("Ctrl+-", "-"), "zoom-out", "Make the view smaller"),

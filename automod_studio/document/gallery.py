@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from automod_core.recipe import Recipe
 
 MIN_CHILDREN, MAX_CHILDREN = 4, 36
+MAX_SEED = 999_999
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Gallery:
     Attributes:
         locked: blocks that stay as they are.
         strength: 0..1, from "the same" to "anything".
-        seed: names the series.
+        seed: names the series, 0..MAX_SEED.
         count: children, MIN_CHILDREN to MAX_CHILDREN.
         pins: children that are kept.
     """

@@ -11,10 +11,12 @@ from automod_studio.features.paths import PathFeature
 from automod_studio.features.picture import PicturePart
 from automod_studio.features.recipes import RecipesPart
 from automod_studio.features.sessions import SessionsPart
+from automod_studio.features.variations import VariationsFeature
 
 FEATURES: tuple[type[Feature], ...] = (
     MixFeature,
     AttributesFeature,
+    VariationsFeature,
     GridFeature,
     PathFeature,
     HistoryFeature,

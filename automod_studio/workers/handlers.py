@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import attribute_work, grid_work, path_work, recipe_work, session_work
+from automod_studio.workers import attribute_work, gallery_work, grid_work, path_work, recipe_work, session_work
 from automod_studio.workers.attribute_requests import (
     ChangeAttribute,
     DeleteAttribute,
@@ -21,6 +21,7 @@ from automod_studio.workers.attribute_requests import (
     MeasureValues,
     SaveAttribute,
 )
+from automod_studio.workers.gallery_requests import DrawChildren, DrawPins
 from automod_studio.workers.grid_requests import DrawCells, DrawRecipe, ExportSheet
 from automod_studio.workers.path_requests import DrawFrame, DrawKeyframes, ExportMovie
 from automod_studio.workers.recipe_requests import ApplyToFolder, ReadRecipe
@@ -35,6 +36,8 @@ HANDLERS: Mapping[type, Handler] = {
     ReadRecipe: recipe_work.read,
     ApplyToFolder: recipe_work.apply_to_folder,
     PrepareModel: session_work.prepare,
+    DrawChildren: gallery_work.draw,
+    DrawPins: gallery_work.draw_pins,
     DrawCells: grid_work.draw_cells,
     DrawRecipe: grid_work.draw_recipe,
     ExportSheet: grid_work.export_sheet,

@@ -1,0 +1,152 @@
+"""Variations in the real window: children fill in, are adopted, pinned, redrawn, and lie over the mix."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from automod_studio.features.variations import VariationsFeature
+from automod_studio.windows.main_window import MainWindow
+
+
+@pytest.fixture
+def feature(qtbot, window: MainWindow) -> VariationsFeature:
+    feature = window.features["Variations"]
+    feature.show_panel()
+    qtbot.waitUntil(lambda: feature.is_seen)
+    return feature
+
+
+def drawn(feature: VariationsFeature) -> list:
+    """What the list shows, once everything is there."""
+    return [child for child in feature.widget.list._model.items if child.picture is not None]
+
+
+def draw(qtbot, feature: VariationsFeature, count: int = 12) -> list:
+    qtbot.mouseClick(feature.widget.draw_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(drawn(feature)) == count, timeout=10000)
+    return drawn(feature)
+
+
+def click(qtbot, feature: VariationsFeature, row: int) -> None:
+    where = feature.widget.list.rect_of(row).center() + QPoint(-4, 4)
+    qtbot.mouseClick(feature.widget.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
+
+
+def test_an_empty_gallery_teaches(feature) -> None:
+    assert feature.widget.pages.currentIndex() == 0
+    assert "Lock what should stay" in feature.widget.empty.text()
+
+
+def test_a_click_adopts_exactly_the_child_and_undo_brings_back(qtbot, window, feature) -> None:
+    children = draw(qtbot, feature)
+    before = window.studio.shown[1]
+    click(qtbot, feature, 3)
+    assert window.studio.session.history.current.text == "Variation: Seed 1, no. 4"
+    qtbot.waitUntil(lambda: not np.array_equal(window.studio.shown[1], before))
+    assert np.abs(window.studio.shown[1].astype(int) - children[3].picture).max() <= 1
+    assert drawn(feature)[3].current
+    window.studio.session.undo()
+    qtbot.waitUntil(lambda: np.array_equal(window.studio.shown[1], before))
+
+
+def test_another_child_takes_the_place_of_the_first(qtbot, window, feature) -> None:
+    draw(qtbot, feature)
+    click(qtbot, feature, 0)
+    click(qtbot, feature, 5)
+    assert [v.name for v in window.studio.document.variations] == ["Seed 1, no. 6"]
+
+
+def test_what_is_locked_stays(qtbot, window, feature) -> None:
+    qtbot.mouseClick(feature.widget.lock_buttons["coarse"], Qt.MouseButton.LeftButton)
+    draw(qtbot, feature)
+    click(qtbot, feature, 1)
+    coarse = set(window.studio.document.model.blocks_of("coarse"))
+    assert coarse == window.studio.document.gallery.locked
+    assert not coarse & set(window.studio.document.variations[0].blocks)
+
+
+def test_settings_draw_again_and_pins_stay(qtbot, window, feature) -> None:
+    children = draw(qtbot, feature)
+    kept = children[2].picture
+    feature.widget.list.setCurrentIndex(feature.widget.list._model.index(2))
+    feature.widget.list.setFocus()
+    qtbot.keyClick(feature.widget.list, Qt.Key.Key_P)
+    assert [pin.name for pin in window.studio.document.gallery.pins] == ["Seed 1, no. 3"]
+    feature.widget.redraw_button.click()
+    qtbot.waitUntil(lambda: len(drawn(feature)) == 13, timeout=10000)
+    again = drawn(feature)
+    assert again[0].pinned
+    np.testing.assert_array_equal(again[0].picture, kept)
+    assert not any(np.array_equal(child.picture, kept) for child in again[1:])
+    feature.widget.list.pin_toggled.emit(("pin", 0))
+    assert window.studio.document.gallery.pins == ()
+
+
+def test_the_same_seed_gives_the_same_faces(qtbot, window, feature) -> None:
+    first = [child.picture for child in draw(qtbot, feature)]
+    for seed in (5, 1):
+        feature.widget.seed.setValue(seed)
+        qtbot.waitUntil(lambda s=seed: feature._series == f"Seed {s}" and len(drawn(feature)) == 12, timeout=10000)
+    for a, b in zip(first, drawn(feature), strict=True):
+        np.testing.assert_array_equal(a, b.picture)
+
+
+def test_the_surest_stand_first_and_the_unsure_can_be_left_out(qtbot, feature) -> None:
+    values = [child.confidence for child in draw(qtbot, feature)]
+    feature.widget.order.setCurrentIndex(1)
+    feature.widget.order.activated.emit(1)
+    assert [child.confidence for child in drawn(feature)] == sorted(values, reverse=True)
+    feature.widget.least.setCurrentIndex(2)
+    feature.widget.least.activated.emit(2)
+    shown = [child.confidence for child in drawn(feature)]
+    assert shown == [v for v in sorted(values, reverse=True) if v >= 0.75]
+    left_out = len(values) - len(shown)
+    assert feature.widget.told.text() == (f"{left_out} left out" if left_out else "")
+
+
+def test_children_of_a_child(qtbot, window, feature) -> None:
+    draw(qtbot, feature)
+    feature.widget.list.children_wanted.emit(("child", 4))
+    qtbot.waitUntil(lambda: len(drawn(feature)) == 12, timeout=10000)
+    click(qtbot, feature, 7)
+    assert [v.name for v in window.studio.document.variations] == ["Seed 1, no. 5", "Seed 1, no. 8"]
+    assert feature.widget.layers.text() == "2 adopted"
+
+
+def test_adopted_ones_can_be_weakened_and_removed(qtbot, window, feature) -> None:
+    draw(qtbot, feature)
+    click(qtbot, feature, 0)
+    before = window.studio.shown[1]
+    feature.widget.layers.strength_edited.emit(0, 0.2, True)
+    assert window.studio.document.variations[0].strength == pytest.approx(0.2)
+    qtbot.waitUntil(lambda: not np.array_equal(window.studio.shown[1], before))
+    feature.widget.layers.rows[0].remove_button.click()
+    assert window.studio.document.variations == ()
+    assert feature.widget.layers.isHidden()
+
+
+def test_a_glance_at_a_child(qtbot, window, feature) -> None:
+    children = draw(qtbot, feature)
+    shown = []
+    window.studio.previewed.connect(shown.append)
+    feature.widget.list.looked_at.emit(("child", 2))
+    feature.widget.list.looked_away.emit()
+    np.testing.assert_array_equal(shown[0], children[2].picture)
+    assert shown[1] is None
+
+
+def test_everything_locked_is_told(qtbot, window, feature) -> None:
+    for button in feature.widget.lock_buttons.values():
+        button.click()
+    assert not feature.widget.draw_button.isEnabled()
+    assert "Everything is locked" in feature.widget.empty.text()
+
+
+def test_another_model_empties_the_gallery(qtbot, window, feature, other_model_path) -> None:
+    draw(qtbot, feature)
+    feature.widget.list.pin_toggled.emit(("child", 0))
+    window.studio.load_model(other_model_path)
+    qtbot.waitUntil(lambda: window.studio.document.model.name == "Other", timeout=10000)
+    assert window.studio.document.gallery.pins == ()
+    assert feature.widget.pages.currentIndex() == 0
+    draw(qtbot, feature)
