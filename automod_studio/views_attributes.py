@@ -10,6 +10,7 @@ from automod_core.recipe import AttributeEdit
 from automod_studio.attribute_library import Entry
 from automod_studio.document.attribute_edits import edit_of, kept_by
 from automod_studio.document.model import Document, ModelRef
+from automod_studio.views import block_text
 
 #: The slider goes this far beyond the range seen in the data, in parts of that range.
 _BEYOND = 0.5
@@ -167,7 +168,7 @@ def _row(
         high=high,
         bottom=min(low, low if own is None else own) - beyond,
         top=max(high, high if own is None else own) + beyond,
-        toggles=tuple(_toggle(model, edit, name) for name in model.scale_ranges),
+        toggles=range_toggles(model, edit.blocks),
         drives_all=len(edit.blocks) == model.n_blocks,
         restricted=entry is not None and not entry.attribute.drives_all,
         seen=seen,
@@ -177,10 +178,28 @@ def _row(
     )
 
 
-def _toggle(model: ModelRef, edit: AttributeEdit, name: str) -> RangeToggle:
-    own = set(model.blocks_of(name))
-    driven = own & set(edit.blocks)
-    return RangeToggle(name, name[:1].upper(), "on" if driven == own else "partly" if driven else "off")
+def range_toggles(model: ModelRef, blocks: Sequence[int]) -> tuple[RangeToggle, ...]:
+    """The ranges of a model, and which of them blocks belong to."""
+    toggles = []
+    for name in model.scale_ranges:
+        own = set(model.blocks_of(name))
+        driven = own & set(blocks)
+        state = "on" if driven == own else "partly" if driven else "off"
+        toggles.append(RangeToggle(name, name[:1].upper(), state))
+    return tuple(toggles)
+
+
+def found_text(attribute: Attribute, model: ModelRef) -> str:
+    """What came of two piles, in a sentence or three."""
+    first, last = block_text(model, attribute.blocks[0]), block_text(model, attribute.blocks[-1])
+    where = first if first == last else f"{first} to {last}"
+    text = f"{attribute.n_with} pictures with it, {attribute.n_without} without."
+    if attribute.accuracy is None:
+        text += " Too few to tell how well it tells new pictures apart."
+    else:
+        text += f" It tells new pictures apart {attribute.accuracy:.0%} of the time; guessing gives 50%."
+    span = f"{number(attribute.low)} to {number(attribute.high)}"
+    return f"{text} It drives {where}. Its value in these pictures: {span}."
 
 
 def about(attribute: Attribute) -> str:

@@ -15,6 +15,7 @@ from automod_studio.attribute_library import Entry
 from automod_studio.document import attribute_edits
 from automod_studio.document.model import Document, ModelRef, recipe_of
 from automod_studio.features.attribute_files import AttributeFiles
+from automod_studio.features.attribute_maker import AttributeMaker
 from automod_studio.features.feature import Feature
 from automod_studio.studio import Studio
 from automod_studio.views_attributes import attributes_view, number, plain_edits
@@ -74,6 +75,9 @@ class AttributesFeature(Feature):
         panel.export_wanted.connect(partial(self._with_entry, files.ask_export))
         panel.keep_ranges_wanted.connect(partial(self._with_entry, self._keep_ranges))
         panel.import_wanted.connect(self.import_files)
+        self.maker = AttributeMaker(self.studio, self.window, self)
+        self.maker.made.connect(self.files.save)
+        panel.new_wanted.connect(self.make)
         return panel
 
     # ---- what is shown ----
@@ -122,6 +126,10 @@ class AttributesFeature(Feature):
             self._with_model(partial(self.files.take_in, path))
         if dropped.attributes:
             self.show_panel()
+
+    def make(self) -> None:
+        """Show the dialog that makes an attribute."""
+        self._with_model(self.maker.show)
 
     def import_files(self) -> None:
         """Ask for files of attributes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from automod_core.attributes import Attribute
 from automod_core.recipe import AttributeEdit, Recipe
 from automod_studio.attribute_library import Entry
@@ -109,4 +111,73 @@ class LeakageMeasured:
 
     id: int
     changes: tuple[float, ...]
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PilePhoto:
+    """A picture of a pile, or a folder of pictures.
+
+    Attributes:
+        name: for people.
+        path: of the file or folder; may be empty if there is a code.
+        code: (n,) float32 of a photo of the window, which need not be read again.
+        crop: its picture (R, R, 3) uint8.
+    """
+
+    name: str
+    path: str = ""
+    code: np.ndarray | None = None
+    crop: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MakeAttribute:
+    """Make an attribute from two piles, and find the blocks that it is to drive."""
+
+    id: int
+    model: ModelRef
+    name: str
+    having: tuple[PilePhoto, ...]
+    lacking: tuple[PilePhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakingProgress:
+    """Part of the answer to MakeAttribute; `refused` says in a sentence why a picture cannot be read."""
+
+    id: int
+    done: float
+    total: float
+    text: str
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttributeMade:
+    """Last answer to MakeAttribute; it is not in the library yet."""
+
+    id: int
+    attribute: Attribute | None = None
+    trouble: Trouble | None = None
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable:
+    """Read a factors.csv of demo faces."""
+
+    id: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableRead:
+    """Answer to ReadTable: pictures, names of columns, and values (pictures, columns); None if it failed."""
+
+    id: int
+    path: Path
+    pictures: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    values: np.ndarray | None = None
     trouble: Trouble | None = None

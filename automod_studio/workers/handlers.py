@@ -10,15 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automod_studio.workers import attribute_work, gallery_work, grid_work, path_work, recipe_work, session_work
+from automod_studio.workers import (
+    attribute_making,
+    attribute_work,
+    gallery_work,
+    grid_work,
+    path_work,
+    recipe_work,
+    session_work,
+)
 from automod_studio.workers.attribute_requests import (
     ChangeAttribute,
     DeleteAttribute,
     ExportAttribute,
     ImportAttribute,
     ListAttributes,
+    MakeAttribute,
     MeasureLeakage,
     MeasureValues,
+    ReadTable,
     SaveAttribute,
 )
 from automod_studio.workers.gallery_requests import DrawChildren, DrawPins
@@ -49,6 +59,8 @@ HANDLERS: Mapping[type, Handler] = {
     ImportAttribute: attribute_work.take_in,
     MeasureValues: attribute_work.measure_values,
     MeasureLeakage: attribute_work.measure_leakage,
+    MakeAttribute: attribute_making.make,
+    ReadTable: attribute_making.read_table,
     DrawKeyframes: path_work.draw_keyframes,
     DrawFrame: path_work.draw_frame,
     ExportMovie: path_work.export_movie,
