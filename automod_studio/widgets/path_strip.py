@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QLocale, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QLocale, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
 
 from automod_core.animation import MAX_SECONDS, MIN_SECONDS
+from automod_studio.document.path_edits import USUAL_SECONDS
 from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.views_path import KeyframeView, PathView
@@ -48,7 +49,14 @@ class SecondsBox(QDoubleSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFixedSize(_SECONDS_PX, 22)
+        self.lineEdit().installEventFilter(self)
         self.valueChanged.connect(self.edited)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.MouseButtonDblClick and watched is self.lineEdit():
+            self.setValue(USUAL_SECONDS)
+            return True
+        return super().eventFilter(watched, event)
 
     def show_seconds(self, number: int, following: int, seconds: float) -> None:
         """Show the seconds from a keyframe to the following one without telling anyone."""
@@ -56,7 +64,7 @@ class SecondsBox(QDoubleSpinBox):
         self.setValue(seconds)
         self.blockSignals(blocked)
         self.setAccessibleName(f"Seconds from keyframe {number} to {following}")
-        self.setToolTip(f"Seconds from {number} to {following} (type, arrows, wheel)")
+        self.setToolTip(f"Seconds from {number} to {following} (type, arrows, wheel; double-click resets)")
 
     def textFromValue(self, value: float) -> str:
         return f"{value:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QComboBox,
@@ -70,7 +70,7 @@ class MovieDialog(QDialog):
     def _set_up(self) -> None:
         for suffix, (title, tip) in _FORMATS.items():
             self.format.addItem(title, suffix)
-            self.format.setItemData(self.format.count() - 1, tip, 3)  # Qt.ItemDataRole.ToolTipRole
+            self.format.setItemData(self.format.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         kept = self.format.findData(self._settings.value("movie/format", ".mp4").removeprefix("folder"))
         self.format.setCurrentIndex(max(0, kept))
         for box, name, tip, suffix, limits in (

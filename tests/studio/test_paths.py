@@ -154,6 +154,8 @@ def test_seconds_are_typed_and_steps_of_them_are_one(panel) -> None:
     assert [k.seconds for k in panel.path.keyframes] == [2, 2.3, 2]
     assert len(panel.session.history) == steps + 1
     assert not panel.strip.seconds[2].isVisible()
+    panel.qtbot.mouseDClick(box.lineEdit(), Qt.MouseButton.LeftButton)
+    assert panel.path.keyframes[1].seconds == 2
     panel.widget.loop.setCurrentIndex(panel.widget.loop.findData("loop"))
     panel.widget.loop.activated.emit(panel.widget.loop.currentIndex())
     assert panel.path.loop == "loop"
