@@ -120,6 +120,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _separator("&Edit"),
     Action(
+        "new_attribute", "&Edit", "New &attribute…", icon="attribute",
+        tip="Make a slider from two piles of photos", enabled=lambda s: s.has_model,
+    ),
+    Action(
+        "import_attribute", "&Edit", "Import at&tribute…", tip="Take in an attribute from a file",
+        enabled=lambda s: s.has_model,
+    ),
+    _separator("&Edit"),
+    Action(
         "add_keyframe", "&Edit", "Add to pat&h", ("K",), "plus", "Add this picture to the path",
         lambda s: s.has_picture,
     ),

@@ -40,7 +40,6 @@ class AttributeMaker(QObject):
         """Show the dialog for a model."""
         if self.dialog is not None:
             self.dialog.show()
-            self.dialog.raise_()
             self.dialog.activateWindow()
             return
         sources = () if self._studio.document.starter else self._studio.document.sources

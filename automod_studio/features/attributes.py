@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -79,6 +79,10 @@ class AttributesFeature(Feature):
         self.maker.made.connect(self.files.save)
         panel.new_wanted.connect(self.make)
         return panel
+
+    def callbacks(self) -> Mapping[str, Callable[..., object]]:
+        """What the menus offer."""
+        return {"new_attribute": self.make, "import_attribute": self.import_files}
 
     # ---- what is shown ----
 

@@ -11,10 +11,12 @@ from PySide6.QtTest import QTest
 
 from automod_core import paths
 from automod_core.attribute_file import find_attributes
+from automod_core.attribute_making import held_out, mean_direction
 from automod_core.faces.demo_faces import write_demo_faces
 from automod_core.faces.factors import factor_column, sample_factors
 from automod_core.images import to_tensor
 from automod_core.photos import load_photo, square_crop
+from automod_core.styles import with_attributes
 from automod_studio.windows.attribute_dialog import AttributeDialog
 from tests.studio.pictures import make_picture
 
@@ -88,16 +90,9 @@ def test_an_attribute_is_made_from_dropped_piles_and_saved(qtbot, window, dialog
 def test_accuracy_is_that_of_pictures_left_out(qtbot, window, dialog, tmp_path) -> None:
     having, lacking = fill(dialog, tmp_path)
     made(qtbot, dialog)
-    piles = [codes_of(window, lacking), codes_of(window, having)]
-    shares = []
-    for which, codes in enumerate(piles):
-        right = 0
-        for number in range(len(codes)):
-            means = [np.mean([c for i, c in enumerate(p) if i % 5 != number % 5], axis=0) for p in piles]
-            nearer = np.linalg.norm(codes[number] - means[0]) > np.linalg.norm(codes[number] - means[1])
-            right += int(nearer) == which
-        shares.append(right / len(codes))
-    assert dialog.made.accuracy == pytest.approx(sum(shares) / 2)
+    held = held_out(codes_of(window, having), codes_of(window, lacking), mean_direction)
+    assert dialog.made.accuracy == pytest.approx(held.accuracy)
+    assert f"apart {held.accuracy:.0%} of the time" in dialog.found.text()
 
 
 def test_ranges_are_changed_before_it_is_saved(qtbot, window, dialog, tmp_path) -> None:
@@ -200,19 +195,19 @@ def test_a_table_of_something_else_is_refused(qtbot, window, dialog, tmp_path) -
 
 
 def test_effect_and_drift_agree_with_moving_the_pictures_one_by_one(qtbot, window, dialog, tmp_path) -> None:
-    from automod_core.styles import with_attributes
-
     having, lacking = fill(dialog, tmp_path)
     made(qtbot, dialog)
     attribute, model = dialog.made, window.studio.service._engine.use(window.studio.document.model).model
+    assert {(t.first, t.last) for t in attribute.trials} >= {(0, 0), (1, 1), (2, 2), (0, 2)}
     for trial in attribute.trials:
-        moves = []
+        along, aside = [], []
         for code in codes_of(window, [*lacking, *having]):
+            toward = 1.0 if float(attribute.value(code)) < 0 else -1.0
             styles = torch.from_numpy(np.stack([code] * 3))
-            moved = with_attributes(styles, (attribute.edit(1.0, trial.blocks),))
+            moved = with_attributes(styles, (attribute.edit(toward, trial.blocks),))
             seen = [model.encode(model.decode(s[None]).clamp(-1, 1))[0].double().numpy() for s in (styles, moved)]
-            moves.append(seen[1] - seen[0])
-        along = np.array(moves) @ attribute.direction
-        aside = [np.linalg.norm(m - a * attribute.direction) for m, a in zip(moves, along, strict=True)]
-        assert trial.effect == pytest.approx(along.mean() / attribute.scale, abs=1e-4)
+            move = toward * (seen[1] - seen[0])
+            along.append(float(move @ attribute.direction))
+            aside.append(float(np.linalg.norm(move - along[-1] * attribute.direction)))
+        assert trial.effect == pytest.approx(np.mean(along) / attribute.scale, abs=1e-4)
         assert trial.drift == pytest.approx(np.mean(aside) / attribute.scale, abs=1e-4)

@@ -18,6 +18,7 @@ from automod_studio.document import attribute_edits, edits
 from automod_studio.document.model import recipe_of
 from automod_studio.features.attributes import AttributesFeature
 from automod_studio.windows import drops
+from automod_studio.windows.attribute_dialog import AttributeDialog
 from tests.studio.conftest import drop, mime_of
 
 
@@ -335,3 +336,14 @@ def test_drops_tell_attributes_from_models_by_their_heads(tmp_path, tiny_model_p
     assert dropped.models == (tiny_model_path,)
     assert dropped.photos == ()
     assert drops.target_text(mime_of(tmp_path / "smile.safetensors")) == "Import the attribute smile.safetensors"
+
+
+def test_the_menu_offers_a_new_one_and_an_import(qtbot, window, feature, library, tmp_path, monkeypatch) -> None:
+    (library / "beard.safetensors").rename(tmp_path / "beard.safetensors")
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(tmp_path / "beard.safetensors")], ""))
+    window.actions_by_id["import_attribute"].trigger()
+    qtbot.waitUntil(lambda: (library / "beard.safetensors").exists())
+    window.actions_by_id["new_attribute"].trigger()
+    assert feature.maker.dialog.isVisible()
+    window.actions_by_id["new_attribute"].trigger()  # there is only one
+    assert len(window.findChildren(AttributeDialog)) == 1
