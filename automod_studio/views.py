@@ -9,7 +9,6 @@ import numpy as np
 
 from automod_core.images import level as fidelity_word
 from automod_studio.document.edits import default_weights
-from automod_studio.document.history import History
 from automod_studio.document.model import Document, ModelRef, Source
 
 #: What each range tends to change, in words.
@@ -67,14 +66,6 @@ class MixerView:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryView:
-    """The steps done and undone; the first entry is the state before any of them."""
-
-    entries: tuple[str, ...]  # "Open", "Coarse: B 0.40", ...
-    current: int
-
-
-@dataclass(frozen=True, slots=True)
 class PendingSource:
     """A photo on its way: named already, not yet read and encoded."""
 
@@ -96,12 +87,6 @@ def mixer_view(document: Document) -> MixerView:
     ranges = tuple(_range_view(document, document.model, name) for name in document.model.scale_ranges)
     sources = tuple((source.letter, source.name, source.color) for source in document.sources)
     return MixerView(sources, ranges, changed=any(view.changed for view in ranges))
-
-
-def history_view(history: History) -> HistoryView:
-    """The line from the first state through the current one to where redo ends."""
-    line = history.line()
-    return HistoryView(tuple(state.text for state in line), line.index(history.current))
 
 
 def _source_view(source: Source, model: ModelRef | None) -> SourceView:

@@ -1,154 +1,178 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
-"""Every step of the edit, and a way back to each."""
+"""Every state of the edit as a tree, a search among them, and a way back to each."""
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QPointF,
-    QRectF,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from __future__ import annotations
 
-from automod_studio.theme import GRID, MARGIN, colors_of
-from automod_studio.views import HistoryView
+from collections.abc import Iterable
 
-_ROW_PX, _DOT_X = 26, 18
-_Index = QModelIndex | QPersistentModelIndex
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from automod_studio.icons import icon
+from automod_studio.theme import GRID, MARGIN
+from automod_studio.views_history import LineView, StateView
+from automod_studio.widgets.history_tile import TILE_WIDTH, caption_rect
+from automod_studio.widgets.history_tree import HistoryTree
+from automod_studio.widgets.labels import hint_label, icon_button
+
+_MAX_NAME = 200
+_SEARCH_WIDTH = 200
 
 
 class HistoryPanel(QWidget):
-    """A list of steps with the current one marked; those that were undone are pale.
+    """A tree of states with the current one marked; a field and a switch to find some of them.
 
     Signals:
-        jumped(int): go to this entry (a click, or Enter).
+        jumped(int): go to the state of this id.
+        named(int, str): give it this name; "" takes it away.
+        starred(int, bool): mark it, or not.
+        compared(int): compare the picture with it.
     """
 
     jumped = Signal(int)
+    named = Signal(int, str)
+    starred = Signal(int, bool)
+    compared = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.steps = _Steps(self)
-        self.list = _StepList()
-        self.list.setModel(self.steps)
-        self.list.setItemDelegate(_StepPainter(self.list))
-        self.list.clicked.connect(lambda index: self._ask(index.row()))
-        self.list.entered_row.connect(self._ask)
+        self.tree = HistoryTree()
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search steps and names")
+        self.search.setAccessibleName("Search the history")
+        self.search.setToolTip("Show the states with these words only (Esc shows all)")
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(_SEARCH_WIDTH)
+        self.marked_button = icon_button("star", "Show starred and named states only")
+        self.marked_button.setCheckable(True)
+        self.count = hint_label("")
+        self._editor: _NameEditor | None = None
+        self._lay_out()
+        self.search.textChanged.connect(self._search)
+        self.marked_button.toggled.connect(self._search)
+        self.tree.jumped.connect(self.jumped)
+        self.tree.starred.connect(self.starred)
+        self.tree.compared.connect(self.compared)
+        self.tree.naming.connect(self.start_naming)
+        self.setFocusProxy(self.tree)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(MARGIN, GRID, MARGIN, 0)
+        row.setSpacing(2 * GRID)
+        row.addWidget(self.search, 1)
+        row.addWidget(self.marked_button)
+        row.addStretch(0)
+        row.addWidget(self.count)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.list)
-        self.show_view(HistoryView((), 0))
+        column.setSpacing(GRID)
+        column.addLayout(row)
+        column.addWidget(self.tree, 1)
 
-    def show_view(self, view: HistoryView) -> None:
-        """Show the steps; nothing is emitted."""
-        self.steps.show_view(view)
-        if view.entries:
-            index = self.steps.index(view.current)
-            self.list.setCurrentIndex(index)
-            self.list.scrollTo(index)
+    # ---- what is shown ----
 
-    def _ask(self, row: int) -> None:
-        if row != self.steps.view.current:
-            self.jumped.emit(row)
+    def show_states(self, views: Iterable[StateView], line: LineView) -> None:
+        """Show another history; nothing is emitted."""
+        self.stop_naming()
+        self.tree.show_states(views, line)
+        self._show_count()
 
+    def add_states(self, views: Iterable[StateView]) -> None:
+        """Show states that were made; their parents are here."""
+        self.tree.add_states(views)
+        self._show_count()
 
-class _Steps(QAbstractListModel):
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self.view = HistoryView((), 0)
+    def update_state(self, view: StateView) -> None:
+        """Show a state's other name, star, words or picture."""
+        self.tree.update_state(view)
+        self._show_count()
 
-    def show_view(self, view: HistoryView) -> None:
-        self.beginResetModel()
-        self.view = view
-        self.endResetModel()
+    def show_line(self, line: LineView) -> None:
+        """Show where the person is in the tree."""
+        self.tree.show_line(line)
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        return 0 if parent.isValid() else len(self.view.entries)
+    def _search(self) -> None:
+        self.stop_naming()
+        marked = self.marked_button.isChecked()
+        self.marked_button.setIcon(icon("star-filled" if marked else "star"))
+        self.tree.search(self.search.text(), marked)
+        self._show_count()
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        text = self.view.entries[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return text
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{text}, current" if index.row() == self.view.current else text
-        return None
-
-
-class _StepList(QListView):
-    entered_row = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setStyleSheet("QListView { border: none; background: transparent; }")
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setUniformItemSizes(True)
-        self.setMouseTracking(True)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("History")
+    def _show_count(self) -> None:
+        found, every = self.tree.found, len(self.tree)
+        states = "1 state" if every == 1 else f"{every:,} states"
+        self.count.setText(states if found is None else f"{len(found):,} of {states}")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.entered_row.emit(self.currentIndex().row())
+        if event.key() == Qt.Key.Key_Escape and (self.search.text() or self.marked_button.isChecked()):
+            self.search.clear()
+            self.marked_button.setChecked(False)
+            self.tree.setFocus()
         else:
             super().keyPressEvent(event)
 
+    # ---- names ----
 
-class _StepPainter(QStyledItemDelegate):
-    """A thread of dots with a text beside each."""
+    def start_naming(self, state_id: int) -> None:
+        """Let the person type a name where the words of the state are; Enter or a click elsewhere takes it."""
+        self.stop_naming()
+        tile = self.tree.tile_rect(state_id)
+        if tile.isEmpty():
+            return
+        editor = self._editor = _NameEditor(self.tree, self.tree.view_of(state_id))
+        words = caption_rect(tile).toRect()
+        words.setWidth(2 * TILE_WIDTH)
+        words.setHeight(editor.sizeHint().height())
+        room = self.tree.viewport().rect()
+        words.moveRight(min(words.right(), room.right()))
+        words.moveBottom(min(words.bottom(), room.bottom()))
+        editor.setGeometry(words)
+        editor.finished.connect(self._name)
+        editor.show()
+        editor.setFocus()
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return QSize(120, _ROW_PX)
+    def stop_naming(self) -> None:
+        """Give up a name that is being typed."""
+        if self._editor is not None:
+            self._editor.close_with(None)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        model = index.model()
-        assert isinstance(model, _Steps)
-        view, row = model.view, index.row()
-        colors = colors_of()
-        rect, state = QRectF(option.rect), option.state
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if state & QStyle.StateFlag.State_MouseOver or row == view.current:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.raised))
-            painter.drawRoundedRect(rect.adjusted(GRID, 1, -GRID, -1), GRID, GRID)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(QColor(colors.accent), 1.5))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect.adjusted(GRID, 1, -GRID, -1), GRID, GRID)
-        _paint_dot(painter, rect, view, row)
-        painter.setPen(QColor(colors.text if row <= view.current else colors.faint))
-        room = rect.adjusted(_DOT_X + MARGIN, 0, -MARGIN, 0)
-        text = option.fontMetrics.elidedText(view.entries[row], Qt.TextElideMode.ElideRight, int(room.width()))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-        painter.restore()
+    def _name(self, state_id: int, name: str | None) -> None:
+        self._editor = None
+        if name is not None:
+            self.named.emit(state_id, name)
 
 
-def _paint_dot(painter: QPainter, rect: QRectF, view: HistoryView, row: int) -> None:
-    colors = colors_of()
-    centre = QPointF(rect.left() + _DOT_X + 0.5, rect.center().y())
-    painter.setPen(QPen(QColor(colors.faint), 1))
-    if row:
-        painter.drawLine(QPointF(centre.x(), rect.top()), QPointF(centre.x(), centre.y() - 6))
-    if row < len(view.entries) - 1:
-        painter.drawLine(QPointF(centre.x(), centre.y() + 6), QPointF(centre.x(), rect.bottom()))
-    current = row == view.current
-    painter.setPen(QPen(QColor(colors.accent if current else colors.faint), 1.5))
-    painter.setBrush(QColor(colors.accent) if current else Qt.BrushStyle.NoBrush)
-    painter.drawEllipse(centre, 4 if current else 3, 4 if current else 3)
+class _NameEditor(QLineEdit):
+    finished = Signal(int, object)  # the state, and its name as a str; None if it was given up
+
+    def __init__(self, tree: HistoryTree, view: StateView) -> None:
+        super().__init__(view.name, tree.viewport())
+        self._tree, self._view, self._open = tree, view, True
+        self.setMaxLength(_MAX_NAME)
+        self.setPlaceholderText(view.text)
+        self.setAccessibleName(f"Name of {view.text}")
+        self.selectAll()
+
+    def close_with(self, name: str | None) -> None:
+        if self._open:
+            self._open = False
+            self.finished.emit(self._view.id, None if name is None or name.strip() == self._view.name else name)
+            if self.hasFocus():
+                self._tree.setFocus()
+            self.hide()
+            self.deleteLater()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.close_with(self.text())
+        elif event.key() == Qt.Key.Key_Escape:
+            self.close_with(None)
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() != Qt.FocusReason.PopupFocusReason:
+            self.close_with(self.text())

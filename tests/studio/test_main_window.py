@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from automod_studio import studio as studio_module
 from automod_studio.app import CrashBoundary
 from automod_studio.settings import Settings
-from automod_studio.views import history_view
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
 from automod_studio.workers.requests import PhotoItem
 from tests.conftest import make_tiny_model
+from tests.document.histories import steps_of
 from tests.studio.conftest import drop, mime_of
 from tests.studio.pictures import make_mixed_folder, make_picture
 
@@ -78,7 +78,7 @@ def test_dropped_photos_take_the_place_of_the_samples_and_undo_brings_them_back(
     assert len(window.tray.cards) == 2
     window.actions_by_id["undo"].trigger()
     assert names(window) == ["sample-0.png", "sample-1.png"]
-    assert history_view(window.studio.session.history).entries == ("Start", "Add 2 photos")
+    assert steps_of(window.studio.session.history) == ("Start", "Add 2 photos")
 
 
 def test_the_overlay_says_where_a_drop_goes(qtbot, window, photos) -> None:
@@ -99,7 +99,7 @@ def test_of_a_hundred_dropped_files_seventy_load_and_thirty_are_listed(qtbot, wi
     assert said(window) == "Added 70 photos · 30 could not be read."
     assert len(window.messages.details.toPlainText().splitlines()) == 30
     assert not [card for card in window.studio.source_views() if card.busy]
-    assert history_view(window.studio.session.history).entries == ("Start", "Add 70 photos")
+    assert steps_of(window.studio.session.history) == ("Start", "Add 70 photos")
 
 
 def test_photos_that_arrive_in_a_drag_wait_for_its_end(qtbot, window, photos) -> None:
@@ -111,7 +111,7 @@ def test_photos_that_arrive_in_a_drag_wait_for_its_end(qtbot, window, photos) ->
     assert len(names(window)) == 2
     window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.5, True)
     qtbot.waitUntil(lambda: names(window) == ["sample-0.png", "sample-1.png", "anna.png"])
-    assert history_view(window.studio.session.history).entries == ("Start", "Coarse: B 0.50", "Add anna.png")
+    assert steps_of(window.studio.session.history) == ("Start", "Coarse: B 0.50", "Add anna.png")
 
 
 def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path, monkeypatch) -> None:
@@ -166,12 +166,12 @@ def test_a_slider_drag_renders_and_is_one_step(qtbot, window) -> None:
     window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.8, True)
     after = settle(qtbot, window)
     assert not np.array_equal(before, after)
-    assert history_view(window.studio.session.history).entries == ("Start", "Coarse: B 0.80")
+    assert steps_of(window.studio.session.history) == ("Start", "Coarse: B 0.80")
     window.features["Mix"].widget.block_share_edited.emit(0, 1, 0.5, True)
-    assert history_view(window.studio.session.history).entries[-1] == "4 px: B 0.50"
+    assert steps_of(window.studio.session.history)[-1] == "4 px: B 0.50"
     window.features["Mix"].widget.block_reset.emit(0)
     window.features["Mix"].widget.range_reset.emit("coarse")
-    window.features["History"].widget.jumped.emit(0)
+    window.features["History"].widget.jumped.emit(window.studio.session.history.root.id)
     np.testing.assert_array_equal(settle(qtbot, window), before)
     window.actions_by_id["redo"].trigger()
     assert window.actions_by_id["reset"].isEnabled()
@@ -231,7 +231,7 @@ def test_another_model_keeps_the_mix_and_can_be_undone(qtbot, window, photos, ot
     qtbot.waitUntil(lambda: window.studio.document.model.name == "Other")
     assert settle(qtbot, window).shape == (32, 32, 3)
     assert window.status.model_button.text() == "Other · 32 px"
-    assert history_view(window.studio.session.history).entries[-1] == "Model: Other"
+    assert steps_of(window.studio.session.history)[-1] == "Model: Other"
     window.actions_by_id["undo"].trigger()
     assert settle(qtbot, window).shape == (16, 16, 3)
     assert window.status.model_button.text() == "Tiny · 16 px"

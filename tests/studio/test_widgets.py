@@ -11,11 +11,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from automod_core.paths import assets_dir
 from automod_studio.icons import app_icon, icon, icon_pixmap
 from automod_studio.theme import DARK, LIGHT, Colors, apply_theme, colors_of, make_palette
-from automod_studio.views import BlockView, HistoryView, MixerView, RangeView, SourceView
+from automod_studio.views import BlockView, MixerView, RangeView, SourceView
 from automod_studio.widgets.canvas import MAX_ZOOM, Canvas
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.fidelity_dots import filled_dots
-from automod_studio.widgets.history import HistoryPanel
 from automod_studio.widgets.images import preparation, prepared, to_array, to_pixmap, to_qimage
 from automod_studio.widgets.message_bar import MessageBar
 from automod_studio.widgets.mixer import MixerPanel
@@ -675,24 +674,7 @@ def test_a_message_goes_when_the_picture_comes(canvas: Canvas) -> None:
     assert canvas.accessibleDescription() == "Shows no picture yet."
 
 
-# History, messages, drops
-
-
-def test_history_marks_the_current_step_and_jumps(qtbot, shown) -> None:
-    panel = HistoryPanel()
-    shown(panel)
-    jumps = heard(panel.jumped)
-    panel.show_view(HistoryView(("Start", "Coarse: B 0.40", "Fine: B 0.20"), 1))
-    panel.grab()
-    assert jumps == []
-    assert panel.list.currentIndex().row() == 1
-    first = panel.list.visualRect(panel.steps.index(0)).center()
-    qtbot.mouseClick(panel.list.viewport(), LEFT, pos=first)
-    panel.list.setCurrentIndex(panel.steps.index(2))
-    qtbot.keyClick(panel.list, Qt.Key.Key_Return)
-    panel.list.setCurrentIndex(panel.steps.index(1))
-    qtbot.keyClick(panel.list, Qt.Key.Key_Return)  # it is there already
-    assert jumps == [(0,), (2,)]
+# Messages, drops
 
 
 def test_a_message_with_details(qtbot, shown) -> None:
