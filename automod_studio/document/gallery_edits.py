@@ -68,6 +68,22 @@ def adopt_recipe(document: Document, name: str, recipe: Recipe, styles: np.ndarr
         recipe: the picture.
         styles: its styles, (n_blocks, n) of norm 1.
     """
+    weights = _weights_of(document, recipe)
+    if weights is None:
+        return adopt(document, name, styles)
+    return replace(document, weights=weights, variations=recipe.variations, attributes=recipe.attributes, starter=False)
+
+
+def shows(document: Document, recipe: Recipe) -> bool:
+    """Whether the picture of a document is that of a recipe which was adopted, and nothing was moved since."""
+    if document.variations is not recipe.variations or document.attributes is not recipe.attributes:
+        return False
+    weights = _weights_of(document, recipe)
+    return weights is not None and np.allclose(weights, document.weights, atol=1e-6)
+
+
+def _weights_of(document: Document, recipe: Recipe) -> np.ndarray | None:
+    """The shares of a recipe for the photos of a document, (n_blocks, n_sources); None if one of its photos is gone."""
     columns = {source.code.tobytes(): number for number, source in reversed(list(enumerate(document.sources)))}
     weights = np.zeros_like(document.weights)
     for number, source in enumerate(recipe.sources):
@@ -75,15 +91,9 @@ def adopt_recipe(document: Document, name: str, recipe: Recipe, styles: np.ndarr
             continue
         column = columns.get(source.code.tobytes())
         if column is None:
-            return adopt(document, name, styles)
+            return None
         weights[:, column] += recipe.weights[:, number]
-    weights /= weights.sum(axis=1, keepdims=True)
-    return replace(document, weights=weights, variations=recipe.variations, attributes=recipe.attributes, starter=False)
-
-
-def shows(document: Document, recipe: Recipe) -> bool:
-    """Whether the picture of a document is that of a recipe which was adopted, and nothing was moved since."""
-    return document.variations is recipe.variations and document.attributes is recipe.attributes
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _with(document: Document, **settings: object) -> Document:

@@ -181,8 +181,7 @@ class VariationsFeature(Feature):
 
     def _look_at(self, key: Key) -> None:
         child = self._child(key)
-        if child is not None:
-            self.studio.previewed.emit(child.picture)
+        self.studio.previewed.emit(child.picture if child is not None else None)  # not the one looked at before
 
     def _child(self, key: Key) -> Child | None:
         kind, number = key

@@ -19,7 +19,18 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFocusEvent,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -36,7 +47,7 @@ from automod_studio.theme import GRID, colors_of
 from automod_studio.views_gallery import FAIRLY_SURE, SURE, ChildView
 from automod_studio.widgets.images import to_pixmap
 
-MIN_EDGE, MAX_EDGE = 52, 160  # of a picture, in device-independent pixels
+MIN_EDGE, MAX_EDGE = 44, 160  # of a picture, in device-independent pixels
 _GAP, _BAR_PX, _ROUNDING, _PIN_PX = 6, 3, 4, 18
 _HELP = "Click adopts it · P pins it"
 
@@ -126,6 +137,16 @@ class GalleryList(QListView):
 
     # ---- events ----
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes(event):
+            event.accept()  # P plays the path elsewhere
+            return True
+        return super().event(event)
+
+    def _takes(self, event: QKeyEvent) -> bool:
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        return plain and event.key() == Qt.Key.Key_P and self.current_key() is not None
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = self.current_key()
         if key is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -171,6 +192,14 @@ class GalleryList(QListView):
         if event.type() == QEvent.Type.Leave:
             self._look_away()
         return super().viewportEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._look_away()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._look_away()
 
     def _look_at(self, key: Key) -> None:
         self._looked_at = key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from automod_studio.document.gallery import MAX_CHILDREN, MAX_SEED, MIN_CHILDREN
+from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views_gallery import FAIRLY_SURE, SURE, ChildView, GalleryView, Sorting
 from automod_studio.widgets.gallery_layers import LayersButton
@@ -26,7 +27,7 @@ from automod_studio.widgets.gallery_list import GalleryList
 from automod_studio.widgets.labels import action_button, hint_label, icon_button, link_button
 from automod_studio.widgets.plain_slider import PlainSlider
 
-_SETTINGS_PX = 224
+_SETTINGS_PX = 248
 _ORDERS = (("In order", False), ("Surest first", True))
 _LEAST = (("Show all", -1.0), (f"Fairly sure ({FAIRLY_SURE:g})", FAIRLY_SURE), (f"Sure ({SURE:g})", SURE))
 _TEACH = "Lock what should stay, choose how far the rest may go, and make variations of this face."
@@ -92,6 +93,7 @@ class GalleryPanel(QWidget):
             button = self.lock_buttons[lock.name]
             with QSignalBlocker(button):
                 button.setChecked(lock.locked == len(lock.blocks))
+            button.setIcon(icon("keep" if button.isChecked() else "unlock"))
             partly = 0 < lock.locked < len(lock.blocks)
             button.setText(lock.title + (" …" if partly else ""))
             state = "locked" if button.isChecked() else "partly locked" if partly else "may change"
@@ -126,7 +128,8 @@ class GalleryPanel(QWidget):
             button = QToolButton()
             button.setText(lock.title)
             button.setCheckable(True)
-            button.setProperty("role", "lock")
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setIconSize(QSize(14, 14))
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             button.setToolTip(f"Lock {lock.name}: it stays as it is")
             button.toggled.connect(lambda on, blocks=lock.blocks: self.lock_toggled.emit(blocks, on))
@@ -221,9 +224,8 @@ def _number_box(name: str, tip: str, low: int, high: int) -> QSpinBox:
     box.setKeyboardTracking(False)
     box.setAccessibleName(name)
     box.setToolTip(tip)
-    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    box.setFixedWidth(60 if high > 100 else 36)
+    box.setFixedSize(64 if high > 100 else 36, 22)
     return box
 
 

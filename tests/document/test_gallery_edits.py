@@ -90,6 +90,8 @@ def test_adopting_a_child_gives_its_picture_and_can_be_moved_on(document) -> Non
     assert [v.name for v in adopted.variations] == ["Seed 1, no. 1", "Seed 7, no. 3"]
     assert adopted.sources is document.sources
     assert gallery_edits.shows(adopted, recipe)
+    mixed = edits.set_range_share(adopted, "coarse", 0, 0.0)
+    assert not gallery_edits.shows(mixed, recipe)  # it can be adopted again
     weaker = edits.set_variation_strength(adopted, 1, 0.0)
     assert not gallery_edits.shows(weaker, recipe)
     np.testing.assert_allclose(styles(recipe_of(weaker)), styles(recipe_of(document)), atol=1e-6)

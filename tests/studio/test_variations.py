@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from automod_studio.document import edits
 from automod_studio.features.variations import VariationsFeature
 from automod_studio.windows.main_window import MainWindow
 
@@ -150,3 +151,46 @@ def test_another_model_empties_the_gallery(qtbot, window, feature, other_model_p
     assert window.studio.document.gallery.pins == ()
     assert feature.widget.pages.currentIndex() == 0
     draw(qtbot, feature)
+
+
+def test_a_child_can_be_adopted_again_after_the_mix_was_moved(qtbot, window, feature) -> None:
+    draw(qtbot, feature)
+    click(qtbot, feature, 3)
+    adopted = window.studio.document
+    window.studio.session.edit("Coarse", lambda d: edits.set_range_share(d, "coarse", 1, 1.0))
+    assert not drawn(feature)[3].current
+    click(qtbot, feature, 3)
+    np.testing.assert_allclose(window.studio.document.weights, adopted.weights)
+    assert drawn(feature)[3].current
+
+
+def test_keys_walk_adopt_and_pin_although_p_plays_the_path_elsewhere(qtbot, window, feature) -> None:
+    for _ in range(2):
+        window.features["Path"].add_keyframe()  # so that P is a shortcut
+        window.studio.session.edit("Coarse", lambda d: edits.set_range_share(d, "coarse", 1, 1.0))
+    feature.show_panel()
+    draw(qtbot, feature)
+    gallery, shown = feature.widget.list, []
+    gallery.setFocus()
+    gallery.setCurrentIndex(gallery._model.index(0))
+    window.studio.previewed.connect(shown.append)
+    qtbot.keyClick(gallery, Qt.Key.Key_Right)
+    np.testing.assert_array_equal(shown[-1], drawn(feature)[1].picture)
+    qtbot.keyClick(gallery, Qt.Key.Key_P)
+    assert [pin.name for pin in window.studio.document.gallery.pins] == ["Seed 1, no. 2"]
+    assert not window.features["Path"].is_playing
+    qtbot.keyClick(gallery, Qt.Key.Key_Right)
+    qtbot.keyClick(gallery, Qt.Key.Key_Return)
+    assert window.studio.session.history.current.text.startswith("Variation: Seed 1, no. ")
+
+
+def test_a_glance_ends_with_the_focus(qtbot, window, feature) -> None:
+    draw(qtbot, feature)
+    gallery, shown = feature.widget.list, []
+    gallery.setFocus()
+    gallery.setCurrentIndex(gallery._model.index(0))
+    window.studio.previewed.connect(shown.append)
+    qtbot.keyClick(gallery, Qt.Key.Key_Right)
+    assert shown[-1] is not None
+    feature.widget.draw_button.setFocus()
+    assert shown[-1] is None
