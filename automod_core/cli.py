@@ -11,7 +11,9 @@ from typing import Any
 from automod_core.commands import (
     animate,
     apply,
+    attribute,
     demo_faces,
+    edit,
     encode,
     evaluate,
     export,
@@ -26,7 +28,10 @@ from automod_core.commands import (
 from automod_core.commands.common import say, warn
 from automod_core.errors import UserError
 
-_COMMANDS = (info, encode, mix, vary, grid, animate, apply, sample, demo_faces, import_model, train, export, evaluate)
+_COMMANDS = (
+    *(info, encode, mix, vary, edit, attribute, grid, animate, apply, sample),
+    *(demo_faces, import_model, train, export, evaluate),
+)
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.
 

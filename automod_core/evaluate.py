@@ -176,7 +176,7 @@ def fit_probe(codes: Values, factors: NDArray[np.float32], ridge: float = _RIDGE
     penalty[-1, -1] = 1e-9
     weights = np.zeros((features.shape[1], len(FACTORS)))
     for column, factor in enumerate(FACTORS):
-        rows = _shown(factor, factors)
+        rows = shown(factor, factors)
         x, y = features[rows], factors[rows, column].astype(np.float64)
         weights[:, column] = np.linalg.solve(x.T @ x + penalty, x.T @ y)
     return Probe(weights)
@@ -228,7 +228,8 @@ def _features(codes: Values) -> Values:
     return np.concatenate([scaled, np.ones((len(codes), 1))], axis=1)
 
 
-def _shown(factor: Factor, factors: NDArray[np.float32]) -> Mask:
+def shown(factor: Factor, factors: NDArray[np.float32]) -> Mask:
+    """Which rows of factors (N, F) are faces that show a factor: no colour of frames without glasses."""
     return _SHOWN.get(factor.name, _ALWAYS)[1](factors)
 
 
@@ -385,7 +386,7 @@ def _mixtures(
 
 def _score(column: int, factors: NDArray[np.float32], values: Values, sample_values: Values) -> FactorScore:
     factor = FACTORS[column]
-    rows = _shown(factor, factors)
+    rows = shown(factor, factors)
     truth, predicted, sampled = factors[rows, column].astype(np.float64), values[rows, column], sample_values[:, column]
     measure = "AUC" if factor.kind == "binary" else "R2"
     score: float | None = None
@@ -411,8 +412,8 @@ def _follows(
     partners = np.roll(values, -1, axis=0)
     shares: dict[str, float | None] = {}
     for column, factor in enumerate(FACTORS):
-        shown = _shown(factor, factors)
-        rows = shown & np.roll(shown, -1)
+        visible = shown(factor, factors)
+        rows = visible & np.roll(visible, -1)
         if factor.name in readable and rows.sum() >= _FEWEST:
             shares[factor.name] = share_of_second(mixed[rows, column], values[rows, column], partners[rows, column])
         else:
