@@ -59,7 +59,7 @@ class HistoryPanel(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.setContentsMargins(MARGIN, GRID, MARGIN, 0)
+        row.setContentsMargins(MARGIN, 0, MARGIN, 0)
         row.setSpacing(2 * GRID)
         row.addWidget(self.search, 1)
         row.addWidget(self.marked_button)
@@ -67,7 +67,7 @@ class HistoryPanel(QWidget):
         row.addWidget(self.count)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID)
+        column.setSpacing(2)
         column.addLayout(row)
         column.addWidget(self.tree, 1)
 
@@ -123,7 +123,7 @@ class HistoryPanel(QWidget):
             return
         editor = self._editor = _NameEditor(self.tree, self.tree.view_of(state_id))
         words = caption_rect(tile).toRect()
-        words.setWidth(2 * TILE_WIDTH)
+        words.setWidth(round(1.5 * TILE_WIDTH))
         words.setHeight(editor.sizeHint().height())
         room = self.tree.viewport().rect()
         words.moveRight(min(words.right(), room.right()))

@@ -13,8 +13,8 @@ from automod_studio.theme import GRID, Colors, colors_of, small_font
 from automod_studio.views_history import StateView
 
 #: Size of a tile, and of the picture in it.
-TILE_WIDTH, TILE_HEIGHT, PICTURE = 84, 66, 44
-_TOP = 3
+TILE_WIDTH, TILE_HEIGHT, PICTURE = 108, 61, 42
+_TOP = 4
 _STAR = 14
 _KEPT_PICTURES = 600  # decoded, each up to 16 KB
 
@@ -90,7 +90,7 @@ def paint_tile(painter: QPainter, tile: QRectF, view: StateView, pixmap: QPixmap
     if look.current:
         _paint_ring(painter, where, QPen(QColor(colors.accent), 2.5), 1.75)
     if look.focused:
-        _paint_ring(painter, where, QPen(QColor(colors.text), 1.25, Qt.PenStyle.DotLine), 4)
+        _paint_ring(painter, where, QPen(QColor(colors.text), 1.25), 3.5)
     if view.starred:
         _paint_star(painter, where, colors)
     _paint_caption(painter, caption_rect(tile), view, look, colors)

@@ -34,10 +34,10 @@ from automod_studio.widgets.history_tile import (
     picture_rect,
 )
 
-_EDGE = 6  # around all tiles
+_EDGE = 4  # around all tiles
 _OWN_KEYS = {
     Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End,
-    Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2, Qt.Key.Key_S, Qt.Key.Key_D,
+    Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2, Qt.Key.Key_S, Qt.Key.Key_C,
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ class HistoryTree(QAbstractScrollArea):
     """Paints only what is in sight, so that thousands of states cost what dozens do.
 
     Keys: arrows walk along the tree, Home and End go to its start and to the current state, Enter goes to a state,
-    F2 names it, S stars it, D compares with it.
+    F2 names it, S stars it, C compares with it.
 
     Signals:
         jumped(int): go to the state of this id.
@@ -72,6 +72,7 @@ class HistoryTree(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
         self.horizontalScrollBar().setSingleStep(TILE_WIDTH // 2)
         self.verticalScrollBar().setSingleStep(TILE_HEIGHT // 2)
         self.setAccessibleName("History")
@@ -240,7 +241,8 @@ class HistoryTree(QAbstractScrollArea):
 
     def _hint(self) -> str:
         if self._found is None:
-            return "Every step comes here. Go back to any of them; going on from there keeps the others."
+            every = "Every step comes here. Go back to any of them; going on from there keeps the others."
+            return every if len(self) == 1 else ""
         if self._found:
             return ""
         if self._words.strip():
@@ -385,7 +387,7 @@ class HistoryTree(QAbstractScrollArea):
             self.naming.emit(self._cursor)
         elif key == Qt.Key.Key_S:
             self.starred.emit(self._cursor, not view.starred)
-        elif key == Qt.Key.Key_D:
+        elif key == Qt.Key.Key_C:
             self.compared.emit(self._cursor)
         else:
             self._set_cursor(self._next(key))
@@ -426,7 +428,7 @@ class HistoryTree(QAbstractScrollArea):
         lines = [view.name, view.text] if view.name else [view.text]
         lines.append(time_text(view.time_s, time.time()))
         now = view.id == self._line.current
-        lines.append("This is what you see now." if now else "Click to go there; D compares with it.")
+        lines.append("This is what you see now." if now else "Click to go there; C compares with it.")
         return "\n".join(lines)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -446,7 +448,7 @@ class HistoryTree(QAbstractScrollArea):
         go = menu.addAction("&Go here\tEnter")
         go.setEnabled(not current)
         go.triggered.connect(lambda: self.jumped.emit(state_id))
-        menu.addAction(icon("side-by-side"), "&Compare with this\tD").triggered.connect(
+        menu.addAction(icon("side-by-side"), "&Compare with this\tC").triggered.connect(
             lambda: self.compared.emit(state_id)
         )
         menu.addSeparator()
