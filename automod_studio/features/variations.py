@@ -38,6 +38,7 @@ class VariationsFeature(Feature):
         self._base: tuple[ModelRef, Recipe] | None = None  # whose children are shown
         self._drawn_with: tuple[object, ...] = ()  # settings of the children that are shown
         self._children: dict[int, Child] = {}  # by number in the series
+        self._before: dict[int, np.ndarray] = {}  # pictures that are shown, pale, until their successors come
         self._numbers: tuple[int, ...] = ()  # of those that were asked for
         self._series = ""
         self._pins: dict[int, tuple[Recipe, Child | None]] = {}  # id of a recipe -> it, and its picture
@@ -102,6 +103,7 @@ class VariationsFeature(Feature):
             return
         model, recipe = self._base
         self._drawn_with = _settings(gallery)
+        self._before |= {number: child.picture for number, child in self._children.items()}
         self._children, self._numbers = {}, tuple(range(gallery.count))
         self._series = f"Seed {gallery.seed}"
         self._asked = self.studio.service.next_id()
@@ -113,6 +115,8 @@ class VariationsFeature(Feature):
         if reply.id != self._asked:
             return
         self._children |= {child.index: child for child in reply.children}
+        if reply.last:
+            self._before = {}
         if reply.trouble is not None:
             self._numbers = tuple(sorted(self._children))
             self.studio.message.emit(reply.trouble.sentence, reply.trouble.details, "error")
@@ -122,6 +126,8 @@ class VariationsFeature(Feature):
         for child in reply.children:
             recipe = recipes[child.index]
             self._pins[id(recipe)] = recipe, child
+        if reply.trouble is not None:
+            self.studio.message.emit(reply.trouble.sentence, reply.trouble.details, "error")
         self._show_children()
 
     # ---- what is shown ----
@@ -141,6 +147,7 @@ class VariationsFeature(Feature):
     def _forget(self) -> None:
         self.studio.service.cancel(self._asked)
         self._base, self._children, self._numbers, self._drawn_with = None, {}, (), ()
+        self._before = {}
 
     def _show_children(self) -> None:
         every = (*self._pin_views(), *self._child_views())
@@ -173,7 +180,7 @@ class VariationsFeature(Feature):
             child = self._children.get(number)
             name = f"{self._series}, no. {number + 1}"
             if child is None:
-                views.append(ChildView(("child", number), name, None, None))
+                views.append(ChildView(("child", number), name, self._before.get(number), None, stale=True))
             elif id(child.recipe) not in pinned:
                 current = is_current(self.document, child.recipe)
                 views.append(ChildView(("child", number), name, child.picture, child.confidence, current))

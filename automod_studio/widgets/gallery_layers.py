@@ -76,6 +76,7 @@ class _LayerRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.name = ElidedLabel()
+        self.name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.name.setFixedWidth(_NAME_PX)
         self.slider = PlainSlider("Strength", "How far this variation goes")
         self.remove_button = icon_button("remove", "Remove this variation")

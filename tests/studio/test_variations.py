@@ -19,7 +19,7 @@ def feature(qtbot, window: MainWindow) -> VariationsFeature:
 
 def drawn(feature: VariationsFeature) -> list:
     """What the list shows, once everything is there."""
-    return [child for child in feature.widget.list._model.items if child.picture is not None]
+    return [child for child in feature.widget.list._model.items if child.picture is not None and not child.stale]
 
 
 def draw(qtbot, feature: VariationsFeature, count: int = 12) -> list:
@@ -112,6 +112,22 @@ def test_children_of_a_child(qtbot, window, feature) -> None:
     click(qtbot, feature, 7)
     assert [v.name for v in window.studio.document.variations] == ["Seed 1, no. 5", "Seed 1, no. 8"]
     assert feature.widget.layers.text() == "2 adopted"
+    feature.widget.layers._list.grab()  # which lays it out
+    for row in feature.widget.layers.rows:
+        assert row.name.geometry().right() < row.slider.geometry().left()
+
+
+def test_old_pictures_stay_pale_until_the_new_ones_come(qtbot, feature) -> None:
+    old = [child.picture for child in draw(qtbot, feature)]
+    feature.widget.strength.edited.emit(0.3, False)
+    waiting = feature.widget.list._model.items
+    assert all(child.stale for child in waiting)
+    assert all(child.picture is picture for child, picture in zip(waiting, old, strict=True))
+    feature.widget.list.adopted.emit(("child", 0))  # not what it will be
+    assert feature.document.variations == ()
+    feature.widget.strength.edited.emit(0.3, True)
+    qtbot.waitUntil(lambda: len(drawn(feature)) == 12, timeout=10000)
+    assert feature._before == {}
 
 
 def test_adopted_ones_can_be_weakened_and_removed(qtbot, window, feature) -> None:
