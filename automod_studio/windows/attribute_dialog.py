@@ -38,6 +38,7 @@ from automod_studio.workers.jobs import JobProgress
 _HINT = "Two piles of pictures that differ in one thing: 4 to 32 of each are enough, more are better."
 _FOLDER = "attribute pictures"
 _MOST_LISTED = 200
+_FIRST_HEIGHT = 480
 
 
 class AttributeDialog(QDialog):
@@ -64,7 +65,8 @@ class AttributeDialog(QDialog):
         self._refused: list[str] = []
         self.made: Attribute | None = None
         self.setWindowTitle("New attribute")
-        self.setMinimumSize(600, 480)
+        self.setMinimumWidth(600)
+        self.resize(600, _FIRST_HEIGHT)
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the attribute")
         self.name.setPlaceholderText("Smile")
@@ -271,6 +273,8 @@ class AttributeDialog(QDialog):
         self.save_button.setEnabled(done and bool(self._name()))
         self.outcome.setVisible(done)
         self.curve.setVisible(done and bool(self.curve.points))
+        if done:
+            self.resize(self.width(), max(self.height(), self.sizeHint().height()))
         buttons: tuple[tuple[QPushButton, bool], ...] = (
             (self.stop_button, self._running), (self.save_button, done), (self.make_button, True),
         )  # fmt: skip

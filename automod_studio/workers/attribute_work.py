@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from automod_core.attribute_file import read_attribute, write_attribute
+from automod_core.attribute_file import SUFFIX, read_attribute, write_attribute
+from automod_core.attribute_published import import_published
 from automod_core.attributes import Attribute
 from automod_core.styles import styles_of, value_of
 from automod_studio import attribute_library
@@ -81,7 +82,10 @@ def take_in(engine: Engine, request: ImportAttribute) -> Iterator[LibraryListed]
     """Answer ImportAttribute."""
     model = request.model
     try:
-        attribute = read_attribute(request.path)
+        if request.path.suffix.lower() == SUFFIX:
+            attribute = read_attribute(request.path)
+        else:
+            attribute = engine.with_fallback(lambda: import_published(request.path, engine.use(model).model))[0]
         attribute.check_model(model.hash, model.name)
         saved = attribute_library.save(attribute).attribute
         yield replace(_library(request.id, model.hash), saved=saved)

@@ -347,3 +347,16 @@ def test_the_menu_offers_a_new_one_and_an_import(qtbot, window, feature, library
     assert feature.maker.dialog.isVisible()
     window.actions_by_id["new_attribute"].trigger()  # there is only one
     assert len(window.findChildren(AttributeDialog)) == 1
+
+
+def test_a_published_vector_is_imported(qtbot, window, feature, library, tmp_path) -> None:
+    vector = torch.from_numpy(unit(16, seed=12) * 3)
+    torch.save(vector, tmp_path / "blond_hair.pth")
+    feature.files.take_in(tmp_path / "blond_hair.pth", window.studio.document.model)
+    qtbot.waitUntil(lambda: "blond hair" in feature.widget.rows)
+    (attribute,) = (e.attribute for e in feature._entries if e.name == "blond hair")
+    np.testing.assert_allclose(attribute.direction, unit(16, seed=12), atol=1e-6)
+    assert attribute.drives_all
+    torch.save(torch.zeros(7), tmp_path / "short.pth")
+    feature.files.take_in(tmp_path / "short.pth", window.studio.document.model)
+    qtbot.waitUntil(lambda: "does not fit the model" in says(window))
