@@ -174,4 +174,6 @@ def _toggled(document: Document, now: tuple[int, ...], part_id: int) -> tuple[in
     if part_id in now:
         return tuple(each for each in now if each != part_id) or now
     order = [THIS_MIX_ID, *_all_ids(document)]
-    return tuple(sorted((*now, part_id), key=order.index)) if len(now) < MOST_PER_SIDE else now
+    if part_id not in order or len(now) >= MOST_PER_SIDE:  # a menu may still offer a photo that was taken away
+        return now
+    return tuple(sorted((*now, part_id), key=order.index))

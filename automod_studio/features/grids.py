@@ -160,6 +160,9 @@ class GridFeature(Feature):
         """Show a cell on the canvas: at once, and sharp as soon as it is drawn in full size if it is not kept so."""
         document, grid, table = self.document, self._grid, self.widget.table
         self.studio.service.cancel(self._glance)
+        if not self.is_seen:  # the grid may be one of another model: it is not kept up
+            self.studio.previewed.emit(None)
+            return
         picture = table.picture(row, column)
         if grid is None or document.model is None or picture is None or table.is_stale(row, column):
             self.studio.previewed.emit(None)  # not the cell that was looked at before

@@ -31,7 +31,7 @@ class HistoryFeature(Feature):
         self._changed: dict[int, None] = {}  # ids of states to be shown anew, in order
         panel = HistoryPanel()
         panel.jumped.connect(self.session.jump)
-        panel.named.connect(self.session.rename_state)
+        panel.named.connect(self._name)
         panel.starred.connect(self.session.star_state)
         panel.compared.connect(self.compared)
         self.session.history_changed.connect(self._history_changed)
@@ -54,6 +54,10 @@ class HistoryFeature(Feature):
                 self.widget.show_line(line_view(history))
         self._changed.clear()
         self._line_stale = False
+
+    def _name(self, state_id: int, name: str) -> None:
+        if self._shown is self.session.history:  # and not another, opened while the name was typed
+            self.session.rename_state(state_id, name)
 
     def _history_changed(self) -> None:
         self._line_stale = True

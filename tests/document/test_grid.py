@@ -140,6 +140,12 @@ def test_rows_and_columns_are_toggled_in_the_order_of_the_photos() -> None:
     assert one.grid.columns == (2,)  # the last one stays
 
 
+def test_a_photo_that_is_gone_is_not_toggled_in() -> None:
+    document = document_with(rows=(1,), columns=(2,))
+    assert grid_edits.row_ids(grid_edits.toggle_row(document, 99)) == grid_edits.row_ids(document)
+    assert grid_edits.column_ids(grid_edits.toggle_column(document, 99)) == grid_edits.column_ids(document)
+
+
 def test_a_range_is_remembered_for_each_kind() -> None:
     document = grid_edits.set_range(document_with(4), "fine")
     corners = replace(document, grid=replace(document.grid, kind="corners"))

@@ -70,6 +70,7 @@ def _counts(points: Sequence[Counts]) -> list[str]:
         "per 100: "
         + ", ".join(f"{n} {growth(points, n):+.1f}" for n in ("widgets", "qobjects", "objects", "rss_mb", "tasks"))
     )
-    more = (points[-1].kinds - points[0].kinds).most_common(_WORST)
-    lines.append("most grown: " + ", ".join(f"{kind} +{n}" for kind, n in more))
+    for name in ("kinds", "shown_kinds"):
+        more = (getattr(points[-1], name) - getattr(points[0], name)).most_common(_WORST)
+        lines.append(f"most grown {name}: " + ", ".join(f"{kind} +{n}" for kind, n in more))
     return lines

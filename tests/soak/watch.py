@@ -60,6 +60,7 @@ class Counts:
     objects: int
     rss_mb: float
     kinds: Counter[str] = field(repr=False)
+    shown_kinds: Counter[str] = field(repr=False)  # of widgets
 
 
 class Watch(QObject):
@@ -143,7 +144,7 @@ class Watch(QObject):
             for _ in range(3):
                 gc.collect()
             everything = gc.get_objects()
-            kinds = Counter(f"{type(o).__module__}.{type(o).__qualname__}" for o in everything)
+            kinds = Counter(_kind(o) for o in everything)
             alive = sum(1 for o in everything if isinstance(o, QObject) and shiboken6.isValid(o))
             widgets = QApplication.allWidgets()
             total = sum(1 + len(w.findChildren(QObject)) for w in QApplication.topLevelWidgets())
@@ -157,7 +158,13 @@ class Watch(QObject):
                 objects=len(everything),
                 rss_mb=pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
                 kinds=kinds,
+                shown_kinds=Counter(w.metaObject().className() for w in widgets),
             )
+
+
+def _kind(thing: object) -> str:
+    kind = f"{type(thing).__module__}.{type(thing).__qualname__}"
+    return kind if not isinstance(thing, QObject) or shiboken6.isValid(thing) else f"{kind} (deleted)"
 
 
 class _LogEar(logging.Handler):

@@ -324,3 +324,13 @@ def test_another_history_takes_the_place_of_the_first(window, shown_panel) -> No
     made: Callable[[], int] = lambda: len(shown_panel.tree)  # noqa: E731
     steps(window, 0.9)
     assert made() == 2
+
+
+def test_a_name_for_a_state_of_another_history_is_given_up(window, shown_panel) -> None:
+    window.features["Mix"].show_panel()
+    QApplication.processEvents()  # the panel is behind another, with a name half typed
+    session = window.studio.session
+    session.restore(History(session.document))
+    shown_panel.named.emit(1, "Mine")
+    shown_panel.named.emit(35, "Mine")
+    assert [state.name for state in session.history] == [""]
