@@ -327,8 +327,8 @@ def test_another_history_takes_the_place_of_the_first(window, shown_panel) -> No
 
 
 def test_a_name_for_a_state_of_another_history_is_given_up(window, shown_panel) -> None:
-    window.features["Mix"].show_panel()
-    QApplication.processEvents()  # the panel is behind another, with a name half typed
+    window.docks["History"].hide()  # with a name half typed
+    assert not window.features["History"].is_seen
     session = window.studio.session
     session.restore(History(session.document))
     shown_panel.named.emit(1, "Mine")
