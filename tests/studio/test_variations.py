@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from automod_studio.document import edits
+from automod_studio.document.history import History
 from automod_studio.features.variations import VariationsFeature
 from automod_studio.windows.main_window import MainWindow
 
@@ -210,3 +211,12 @@ def test_a_glance_ends_with_the_focus(qtbot, window, feature) -> None:
     assert shown[-1] is not None
     feature.widget.draw_button.setFocus()
     assert shown[-1] is None
+
+
+def test_pins_of_a_history_that_was_opened_are_drawn_again(qtbot, window, feature) -> None:
+    kept = draw(qtbot, feature)[2].picture
+    feature.widget.list.pin_toggled.emit(("child", 2))
+    feature._pins.clear()
+    window.studio.session.restore(History(window.studio.document))
+    qtbot.waitUntil(lambda: drawn(feature)[:1] != [] and drawn(feature)[0].pinned)
+    assert np.abs(drawn(feature)[0].picture.astype(int) - kept).max() <= 1
