@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], object]
 
 FACES = 4000  # training faces that the attributes are made from, as many as the probe is fitted to
-HELD_OUT = 400  # faces that they are judged by
+HELD_OUT = 200  # faces that they are judged by
 FEWEST_RIGHT = 0.75  # balanced accuracy on pictures not seen, below which an attribute is not worth having
 NAMES: Mapping[str, str] = {
     "smile": "Smile",
@@ -43,7 +43,7 @@ NAMES: Mapping[str, str] = {
     "tilt": "Tilt",
 }  # factor -> name for people
 _QUARTER = 25  # percent of the faces on either side, for what there is more or less of
-_TRIED_ON = 64  # faces, for the blocks
+_TRIED_ON = 32  # faces, for the blocks
 _BATCH = 250
 
 

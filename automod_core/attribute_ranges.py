@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Ranges = Mapping[str, tuple[int, int]]
 Progress = Callable[[int, int], object]
 
-ENOUGH = 0.6  # of the largest effect: blocks that do less than this are not chosen
+ENOUGH = 0.75  # of the largest effect: blocks that do less than this are not chosen
+ALIKE = 1.05  # times the least drift: what drags no more than this along counts as equal, and fewer blocks win
 TRIAL_FACES = 32  # samples that a range is tried on, if no pictures are given
 TRIAL_SEED = 20_200
 _NO_EFFECT = 0.02  # change of the value per unit asked for, below which nothing was found
@@ -67,9 +68,10 @@ def trial_steps(model: Automodulator, attribute: Attribute, codes: np.ndarray | 
 
 
 def best_blocks(trials: Sequence[Trial], ranges: Ranges, n_blocks: int) -> tuple[int, ...]:
-    """Choose the blocks: of the ranges and joined ranges with enough effect, those with the least drift per effect.
+    """Choose the blocks: of the ranges and joined ranges with enough effect, those with the least drift.
 
-    Enough is 0.6 of the largest effect of any of them. Where nothing has an effect, all blocks are chosen.
+    Enough is 0.75 of the largest effect of any of them. Drifts within 5 % of the least count as equal; of those, the
+    fewest blocks are chosen. Where nothing has an effect, all blocks are.
 
     Args:
         trials: as `trial_steps` gives them.
@@ -84,7 +86,9 @@ def best_blocks(trials: Sequence[Trial], ranges: Ranges, n_blocks: int) -> tuple
     if largest < _NO_EFFECT:
         return tuple(range(n_blocks))
     enough = [trial for trial in tried if trial.effect >= ENOUGH * largest]
-    return min(enough, key=lambda trial: (trial.drift / trial.effect, len(trial.blocks))).blocks
+    least = min(trial.drift for trial in enough)
+    calm = [trial for trial in enough if trial.drift <= ALIKE * least]
+    return min(calm, key=lambda trial: (len(trial.blocks), trial.drift)).blocks
 
 
 def with_trials(attribute: Attribute, trials: Sequence[Trial], ranges: Ranges) -> Attribute:

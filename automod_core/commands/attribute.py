@@ -63,7 +63,7 @@ def add(commands: Commands) -> None:
     demo = add_command(parts, "demo", run_demo, "Make attributes of demo faces, as ship.", _DEMO_EPILOG)
     demo.add_argument("-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write to")
     demo.add_argument("--count", metavar="N", type=int, default=4000, help="faces to learn from (default: 4000)")
-    demo.add_argument("--held-out", metavar="N", type=int, default=400, help="faces to judge by (default: 400)")
+    demo.add_argument("--held-out", metavar="N", type=int, default=200, help="faces to judge by (default: 200)")
     add_model_option(demo)
 
 

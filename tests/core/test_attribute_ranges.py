@@ -61,7 +61,7 @@ def test_trials_are_what_moving_each_face_by_hand_gives(model) -> None:
     assert found.blocks == best_blocks(found.trials, model.scale_ranges, model.n_blocks)
 
 
-def test_the_choice_has_enough_effect_and_the_least_drift_per_effect() -> None:
+def test_the_choice_has_enough_effect_and_little_drift() -> None:
     trials = [
         Trial(0, 1, 0.2, 0.01),  # hardly anything else, but too little of it
         Trial(2, 3, 0.8, 0.4),
@@ -69,11 +69,19 @@ def test_the_choice_has_enough_effect_and_the_least_drift_per_effect() -> None:
         Trial(0, 3, 0.9, 0.9),
         Trial(2, 4, 0.85, 0.7),
         Trial(0, 4, 1.0, 1.2),
-        Trial(3, 3, 0.7, 0.001),  # a single block is shown, but never chosen by itself
+        Trial(3, 3, 0.9, 0.001),  # a single block is shown, but never chosen by itself
     ]
     assert best_blocks(trials, RANGES, 5) == (2, 3)
+    weaker = [Trial(2, 3, 0.7, 0.4) if (t.first, t.last) == (2, 3) else t for t in trials]
+    assert best_blocks(weaker, RANGES, 5) == (2, 3, 4)
     assert best_blocks([Trial(t.first, t.last, 0.01, t.drift) for t in trials], RANGES, 5) == (0, 1, 2, 3, 4)
     assert best_blocks([], RANGES, 5) == (0, 1, 2, 3, 4)
+
+
+def test_of_equal_drifts_the_fewest_blocks_win() -> None:
+    trials = [Trial(0, 1, 0.83, 0.51), Trial(0, 3, 0.84, 0.5), Trial(0, 4, 0.85, 0.5)]
+    assert best_blocks(trials, RANGES, 5) == (0, 1)
+    assert best_blocks([Trial(0, 1, 0.83, 0.6), *trials[1:]], RANGES, 5) == (0, 1, 2, 3)
 
 
 def test_all_scales_and_blocks_by_hand(model) -> None:
