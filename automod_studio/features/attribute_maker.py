@@ -42,7 +42,7 @@ class AttributeMaker(QObject):
             self.dialog.show()
             self.dialog.activateWindow()
             return
-        sources = () if self._studio.document.starter else self._studio.document.sources
+        sources = self._studio.document.sources
         self.dialog = dialog = AttributeDialog(model, sources, self._studio.settings, self._window)
         dialog.make_wanted.connect(lambda name, having, lacking: self._make(model, name, having, lacking))
         dialog.stop_wanted.connect(lambda: self._studio.service.cancel(self._making))
