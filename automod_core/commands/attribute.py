@@ -214,6 +214,10 @@ def _tell(attribute: "Attribute") -> None:
     say(f"  seen values  {a.low:+.2f} to {a.high:+.2f}")
     if a.origin:
         say(f"  from         {a.origin}")
+    for where, label in (("", "on new faces"), (", all scales", "all scales")):
+        if f"effect{where}" in a.figures and f"leak{where}" in a.figures:
+            effect, leak = a.figures[f"effect{where}"], a.figures[f"leak{where}"]
+            say(f"  {label:<12} moves {effect:.2f} standard deviations per unit, other factors {leak:.3f} on average")
     if a.trials:
         say("  blocks       effect  drift   per unit asked for")
     for trial in a.trials:
