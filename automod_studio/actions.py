@@ -19,6 +19,7 @@ class State:
     has_session: bool = False  # something that a session file would hold
     has_kept_session: bool = False
     has_grid: bool = False  # photos enough to set against one another
+    is_comparing: bool = False  # two sides are shown
     has_path: bool = False  # keyframes enough to go from one to another
 
 
@@ -147,6 +148,22 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "side_by_side", "&View", "&Side by side", ("C",), "side-by-side",
         "Original, reconstruction and result next to one another", lambda s: s.has_picture, checkable=True,
+    ),
+    Action(
+        "wipe", "&View", "&Wipe", ("W",), "wipe", "Two pictures with a line between them that can be dragged",
+        lambda s: s.has_picture, checkable=True,
+    ),
+    Action(
+        "blink", "&View", "&Blink", ("B",), "blink", "Two pictures in turn, at one place", lambda s: s.has_picture,
+        checkable=True,
+    ),
+    Action(
+        "difference", "&View", "&Difference", ("D",), "difference", "Where two pictures differ, enlarged",
+        lambda s: s.has_picture, checkable=True,
+    ),
+    Action(
+        "swap_sides", "&View", "S&wap A and B", ("X",), "swap", "Swap A and B; while they blink, show the other one",
+        lambda s: s.is_comparing,
     ),
     Action(
         "original", "&View", "O&riginal photo", ("O",), "original",

@@ -18,3 +18,14 @@ def encode(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
+
+
+def decode(thumbnail: bytes) -> np.ndarray | None:
+    """The picture (H, W, 3) uint8 of a small JPEG; None if there is none, or it cannot be read."""
+    if not thumbnail:
+        return None
+    try:
+        with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, ValueError):
+        return None

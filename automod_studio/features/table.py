@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automod_studio.features.attributes import AttributesFeature
+from automod_studio.features.compare import ComparePart
 from automod_studio.features.feature import Feature, Part
 from automod_studio.features.grids import GridFeature
 from automod_studio.features.history import HistoryFeature
@@ -23,4 +24,4 @@ FEATURES: tuple[type[Feature], ...] = (
 )
 
 #: Without a panel.
-PARTS: tuple[type[Part], ...] = (PicturePart, SessionsPart, RecipesPart)
+PARTS: tuple[type[Part], ...] = (PicturePart, ComparePart, SessionsPart, RecipesPart)

@@ -1,16 +1,14 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The picture in the middle: zoom, pan, compare, and a message where there is nothing to show."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
     QFocusEvent,
-    QFontMetricsF,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -21,55 +19,26 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from automod_studio.icons import icon_pixmap
-from automod_studio.theme import GRID, MARGIN, colors_of, small_font
-from automod_studio.widgets.images import check_picture, preparation, prepared, to_qimage
+from automod_studio.theme import GRID, MARGIN, colors_of
+from automod_studio.views_compare import MODES, NAMES, ORIGINAL, RECONSTRUCTION, RESULT, CompareView
+from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer, Tile
+from automod_studio.widgets.canvas_paint import paint_chip, paint_divider, paint_drag_handle, paint_message
 
-#: What the canvas can show.
-COMPARISONS = ("result", "original", "side_by_side")
 #: Zoom limits, in screen pixels per pixel of the picture.
 MIN_ZOOM, MAX_ZOOM = 0.05, 64.0
 
 _WHEEL_STEP = 1.25  # zoom factor per notch
 _PAN_STEP_PX = 40
 _HANDLE_PX = 32
-
-
-class _Layer:
-    """One picture, with the resampled image that was painted last."""
-
-    def __init__(self) -> None:
-        self.picture: np.ndarray | None = None
-        self._image: QImage | None = None
-        self._step = 0.0
-
-    def show(self, picture: np.ndarray | None) -> None:
-        if picture is not None:
-            check_picture(picture)
-        self.picture, self._image = picture, None
-
-    def image(self, scale: float) -> QImage:
-        """The image to paint at `scale` (screen pixels per pixel); there must be a picture."""
-        assert self.picture is not None
-        step = preparation(max(self.picture.shape[:2]), scale)
-        if self._image is None or step != self._step:
-            self._image, self._step = to_qimage(prepared(self.picture, scale)), step
-        return self._image
-
-
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    """A column of the canvas with one picture in it."""
-
-    label: str
-    layer: _Layer
-    area: QRectF
+_GRIP_PX = 8  # how near the line of the wipe has to be pressed
+_WIPE_STEP, _FINE_WIPE_STEP = 0.02, 0.004  # parts of the picture
 
 
 class Canvas(QWidget):
-    r"""Shows the result, the original, or them all side by side; never blank between two pictures.
+    r"""Shows the result, the original, or two sides to compare; never blank between two pictures.
 
     Keys: 1 is 100 %, F fits, + and - zoom, arrows pan; Space or \ shows the original while held.
+    While a line divides two sides, left and right move it, with Shift finely; a double-click centres it.
     The wheel zooms to the pointer; the left or middle button pans; Ctrl with the left button drags the picture out,
     as does the handle in the corner that appears under the pointer.
 
@@ -83,9 +52,13 @@ class Canvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._result, self._original, self._reconstruction = _Layer(), _Layer(), _Layer()
+        self._result, self._original, self._reconstruction = Layer(), Layer(), Layer()
         self._full_size = QSize(0, 0)  # size in pixels that zoom refers to
-        self._compare, self._peeking, self._message = "result", False, ""
+        self._states, self._difference = (Layer(), Layer()), DifferenceLayer()  # sides that are states of the history
+        self._view, self._peeking, self._message = CompareView(), False, ""
+        self._wipe, self._wiping, self._second_seen = 0.5, False, False
+        self._blink_clock = QTimer(self)
+        self._blink_clock.timeout.connect(self.flip)
         self._fit, self._zoom, self._offset = True, 1.0, QPointF(0, 0)  # offset: of the centre, in view pixels
         self._pressed_at: QPointF | None = None
         self._drag_out_armed, self._panning = False, False
@@ -119,7 +92,7 @@ class Canvas(QWidget):
 
     def clear(self) -> None:
         """Forget every picture."""
-        for layer in (self._result, self._original, self._reconstruction):
+        for layer in (self._result, self._original, self._reconstruction, *self._states):
             layer.show(None)
         self._describe()
         self.update()
@@ -141,16 +114,40 @@ class Canvas(QWidget):
         self.update()
 
     def set_compare(self, mode: str) -> None:
-        """Show "result", "original" or "side_by_side".
+        """Show one of views_compare.MODES, with the sides as they are.
 
         Raises:
             ValueError: another mode.
         """
-        if mode not in COMPARISONS:
-            raise ValueError(f"compare must be one of {', '.join(COMPARISONS)}, got {mode!r}")
-        self._compare = mode
+        self.show_comparison(replace(self._view, mode=mode))
+
+    def show_comparison(self, view: CompareView) -> None:
+        """Show two sides, or one picture. Pictures of states are given by `set_side`.
+
+        Raises:
+            ValueError: another mode.
+        """
+        if view.mode not in MODES:
+            raise ValueError(f"compare must be one of {', '.join(MODES)}, got {view.mode!r}")
+        before, self._view = self._view, view
+        if view.mode != before.mode:
+            self._second_seen = self._wiping = False
+        if view.mode == "blink" and view.blink_ms:
+            self._blink_clock.start(view.blink_ms)
+        else:
+            self._blink_clock.stop()
         self._rescaled()
         self._describe()
+
+    def set_side(self, side: int, picture: np.ndarray | None) -> None:
+        """The picture (H, W, 3) uint8 of side A (0) or B (1), where that is a state of the history."""
+        self._states[side].show(picture)
+        self.update()
+
+    def flip(self) -> None:
+        """Show the other side, while they are shown in turn."""
+        self._second_seen = not self._second_seen
+        self.update()
 
     def set_peek(self, held: bool) -> None:
         """Show the original for as long as a key or a button is held."""
@@ -162,7 +159,7 @@ class Canvas(QWidget):
     @property
     def compare(self) -> str:
         """The mode of set_compare."""
-        return self._compare
+        return self._view.mode
 
     @property
     def peeking(self) -> bool:
@@ -218,9 +215,13 @@ class Canvas(QWidget):
     def _fitting_zoom(self) -> float:
         if self._full_size.isEmpty():
             return 1.0
-        area = self._tiles()[0].area.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+        area = self._first_area().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
         scale = min(area.width() / self._full_size.width(), area.height() / self._full_size.height())
         return min(max(scale * self.devicePixelRatioF(), MIN_ZOOM), MAX_ZOOM)
+
+    def _first_area(self) -> QRectF:
+        columns = self._view.mode == "side_by_side" and not self._peeking
+        return self._tiles()[0].area if columns else QRectF(self.rect())
 
     def _keep_in_sight(self) -> None:
         """Limit panning: an edge of the picture never passes the middle of its column."""
@@ -234,34 +235,89 @@ class Canvas(QWidget):
 
     # Geometry
 
-    def _tiles(self) -> list[_Tile]:
-        whole = QRectF(self.rect())
-        original = [("Original", self._original)] if self._original.picture is not None else []
-        if self._peeking and original:
-            shown = original
-        elif self._compare == "original":
-            shown = original or [("Result", self._result)]
-        elif self._compare == "side_by_side":
-            middle = [("Reconstruction", self._reconstruction)] if self._reconstruction.picture is not None else []
-            shown = [*original, *middle, ("Result", self._result)]
-        else:
-            shown = [("", self._result)]
+    def _tiles(self) -> list[Tile]:
+        whole, mode = QRectF(self.rect()), self._view.mode
+        has_original = self._original.picture is not None
+        if mode == "original" or (self._peeking and has_original):
+            return [Tile("Original", self._original, whole)] if has_original else [Tile("Result", self._result, whole)]
+        if mode == "result" or self._result.picture is None:
+            return [Tile("", self._result, whole)]
+        if mode == "difference":
+            self._difference.compare(self._sides()[0][1].picture, self._sides()[1][1].picture, self._view.gain)
+            return [Tile(f"Difference ×{self._view.gain}", self._difference, whole)]
+        if mode == "blink":
+            label, layer = self._sides()[self._second_seen]
+            return [Tile(f"{'AB'[self._second_seen]}  {label}", layer, whole)]
+        if mode == "wipe":
+            return self._halves(whole)
+        return self._columns(whole)
+
+    def _columns(self, whole: QRectF) -> list[Tile]:
+        """Sides beside one another; between the original and the result stands what the model made of it alone."""
+        shown = list(self._sides())
+        if self._view.is_plain and self._reconstruction.picture is not None and shown[0][1] is self._original:
+            shown.insert(1, (NAMES[RECONSTRUCTION], self._reconstruction))
+        if shown[0][1] is shown[-1][1]:
+            del shown[1:]
         width = whole.width() / len(shown)
         return [
-            _Tile(label, layer, QRectF(index * width, 0, width, whole.height()))
+            Tile(label, layer, QRectF(index * width, 0, width, whole.height()))
             for index, (label, layer) in enumerate(shown)
         ]
 
-    def _tile_at(self, where: QPointF | None) -> _Tile:
+    def _halves(self, whole: QRectF) -> list[Tile]:
+        x = self._divider_x()
+        (first, left), (second, right) = self._sides()
+        left_of, right_of = QRectF(whole), QRectF(whole)
+        left_of.setRight(x)
+        right_of.setLeft(x)
+        return [Tile(first, left, whole, left_of), Tile(second, right, whole, right_of)]
+
+    def _sides(self) -> tuple[tuple[str, Layer], tuple[str, Layer]]:
+        """Label and picture of A and B; the result stands in for what there is not."""
+        fixed = {ORIGINAL: self._original, RECONSTRUCTION: self._reconstruction, RESULT: self._result}
+        found = []
+        for choice, state in zip(self._view.sides, self._states, strict=True):
+            layer = fixed[choice.key] if isinstance(choice.key, str) else state
+            missing = layer.picture is None
+            found.append((NAMES[RESULT], self._result) if missing else (choice.title, layer))
+        return found[0], found[1]
+
+    def _divider_x(self) -> float:
+        where = self._rect_in(QRectF(self.rect()))
+        return where.left() + self._wipe * where.width()
+
+    def set_wipe(self, part: float) -> None:
+        """Put the line of the wipe at this part, 0..1, of the picture's width."""
+        self._wipe = min(max(part, 0.0), 1.0)
+        self.update()
+
+    @property
+    def wipe(self) -> float:
+        """Where the line of the wipe is, 0..1."""
+        return self._wipe
+
+    def _is_at_divider(self, where: QPointF) -> bool:
+        at = self._view.mode == "wipe" and not self._peeking and self._result.picture is not None
+        return at and abs(where.x() - self._divider_x()) <= _GRIP_PX
+
+    def _wipe_to(self, x: float) -> None:
+        where = self._rect_in(QRectF(self.rect()))
+        self.set_wipe((x - where.left()) / max(1.0, where.width()))
+
+    def _tile_at(self, where: QPointF | None) -> Tile:
         tiles = self._tiles()
         return next((tile for tile in tiles if where is not None and tile.area.contains(where)), tiles[0])
 
-    def _picture_rect(self, tile: _Tile) -> QRectF:
-        """Aligned to screen pixels, so that edges are sharp and frames do not jitter."""
+    def _picture_rect(self, tile: Tile) -> QRectF:
+        return self._rect_in(tile.area)
+
+    def _rect_in(self, area: QRectF) -> QRectF:
+        """Where a picture lies in an area, aligned to screen pixels: edges are sharp, frames do not jitter."""
         device = self.devicePixelRatioF()
         zoom = self.zoom / device
         width, height = self._full_size.width() * zoom, self._full_size.height() * zoom
-        centre = tile.area.center() + self._offset
+        centre = area.center() + self._offset
         left, top = round((centre.x() - width / 2) * device), round((centre.y() - height / 2) * device)
         return QRectF(left / device, top / device, round(width * device) / device, round(height * device) / device)
 
@@ -272,71 +328,38 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), QColor(colors.canvas))
+        has_picture = self._result.picture is not None
         for tile in self._tiles():
             if tile.layer.picture is not None:
                 self._paint_tile(painter, tile)
-        if self.underMouse() and self._result.picture is not None and not self._message:
-            self._paint_handle(painter)
+        if self._view.mode == "wipe" and not self._peeking and has_picture:
+            seen = self._rect_in(QRectF(self.rect())).intersected(QRectF(self.rect()))
+            paint_divider(painter, min(max(self._divider_x(), seen.left()), seen.right()), seen)
+        if self.underMouse() and has_picture and not self._message:
+            paint_drag_handle(painter, self.handle_rect(), self.devicePixelRatioF())
         if self._message:
-            self._paint_message(painter)
+            paint_message(painter, self, self._message, self.picture_rect() if has_picture else None)
         if self._ringed:
             painter.setPen(QPen(QColor(colors.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
-    def _paint_tile(self, painter: QPainter, tile: _Tile) -> None:
+    def _paint_tile(self, painter: QPainter, tile: Tile) -> None:
         assert tile.layer.picture is not None
         where = self._picture_rect(tile)
         pixels = max(tile.layer.picture.shape[:2])
         scale = max(where.width(), where.height()) * self.devicePixelRatioF() / pixels
         painter.save()
-        painter.setClipRect(tile.area)
+        painter.setClipRect(tile.area if tile.clip is None else tile.clip)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         image = tile.layer.image(scale)
         painter.drawImage(where, image, QRectF(image.rect()))
         painter.restore()
         if tile.label:
             seen = where.intersected(tile.area)
-            self._paint_chip(painter, tile.label, QPointF(seen.left() + 2 * GRID, seen.top() + 2 * GRID))
-
-    def _paint_chip(self, painter: QPainter, text: str, corner: QPointF) -> None:
-        painter.setFont(small_font(self.font()))
-        metrics = QFontMetricsF(painter.font())
-        chip = QRectF(corner.x(), corner.y(), metrics.horizontalAdvance(text) + 4 * GRID, metrics.height() + 2 * GRID)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(chip, GRID, GRID)
-        painter.setPen(QColor("#ffffff"))
-        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _paint_handle(self, painter: QPainter) -> None:
-        where = self.handle_rect()
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(where, GRID, GRID)
-        edge = 18
-        corner = QPointF(where.center().x() - edge / 2, where.center().y() - edge / 2)
-        painter.drawPixmap(corner, icon_pixmap("drag-out", QColor("#ffffff"), edge, self.devicePixelRatioF()))
-
-    def _paint_message(self, painter: QPainter) -> None:
-        colors = colors_of(self)
-        bare = self._result.picture is None
-        painter.setFont(self.font())
-        metrics = QFontMetricsF(self.font())
-        room = QRectF(0, 0, max(80.0, min(420.0, self.width() - 8.0 * MARGIN)), 400)
-        flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
-        text = metrics.boundingRect(room, flags, self._message)
-        box = QRectF(0, 0, text.width() + 4 * MARGIN, text.height() + 2 * MARGIN)
-        box.moveCenter(QRectF(self.rect()).center())
-        if not bare:
-            painter.fillRect(self.picture_rect(), QColor(0, 0, 0, 70))
-        background = QColor(colors.window)
-        background.setAlpha(235)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(background)
-        painter.drawRoundedRect(box, 2 * GRID, 2 * GRID)
-        painter.setPen(QColor(colors.text))
-        painter.drawText(box.adjusted(MARGIN, 0, -MARGIN, 0), flags, self._message)
+            at_right = tile.clip is not None and tile.clip.left() > 0
+            x = seen.right() - _HANDLE_PX - 3 * GRID if at_right else seen.left() + 2 * GRID
+            paint_chip(painter, self, tile.label, QPointF(x, seen.top() + 2 * GRID), at_right)
 
     # Events
 
@@ -374,6 +397,10 @@ class Canvas(QWidget):
             self.set_zoom(self.zoom / _WHEEL_STEP)
         elif key in (Qt.Key.Key_Space, Qt.Key.Key_Backslash):
             self.set_peek(True)
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and self._view.mode == "wipe":
+            fine = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            step = _FINE_WIPE_STEP if fine else _WIPE_STEP
+            self.set_wipe(self._wipe + (step if key == Qt.Key.Key_Right else -step))
         elif key in pans:
             x, y = pans[Qt.Key(key)]
             self._pan(QPointF(x, y) * _PAN_STEP_PX)
@@ -403,13 +430,18 @@ class Canvas(QWidget):
         self._pressed_at = event.position()
         out = event.modifiers() & Qt.KeyboardModifier.ControlModifier or self.handle_rect().contains(event.position())
         self._drag_out_armed = left and bool(out) and self._result.picture is not None
-        self._panning = not self._drag_out_armed
+        self._wiping = left and not self._drag_out_armed and self._is_at_divider(event.position())
+        self._panning = not self._drag_out_armed and not self._wiping
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         over_handle = self._result.picture is not None and self.handle_rect().contains(event.position())
         self.setToolTip("Drag the picture to a folder or another program (or Ctrl+drag it)" if over_handle else "")
-        if self._pressed_at is None:
-            self.setCursor(Qt.CursorShape.OpenHandCursor if over_handle else Qt.CursorShape.ArrowCursor)
+        if self._pressed_at is None or self._wiping:
+            grips = self._wiping or self._is_at_divider(event.position())
+            plain = Qt.CursorShape.SplitHCursor if grips else Qt.CursorShape.ArrowCursor
+            self.setCursor(Qt.CursorShape.OpenHandCursor if over_handle and not grips else plain)
+            if self._wiping:
+                self._wipe_to(event.position().x())
             return
         moved = event.position() - self._pressed_at
         if self._drag_out_armed:
@@ -422,11 +454,13 @@ class Canvas(QWidget):
             self._pan(moved)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._pressed_at, self._drag_out_armed, self._panning = None, False, False
+        self._pressed_at, self._drag_out_armed, self._panning, self._wiping = None, False, False, False
         self.unsetCursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
+        if self._is_at_divider(event.position()):
+            self.set_wipe(0.5)
+        elif event.button() == Qt.MouseButton.LeftButton:
             self.zoom_to_actual() if self._fit else self.zoom_to_fit()
 
     def _pan(self, by: QPointF) -> None:
@@ -438,9 +472,18 @@ class Canvas(QWidget):
 
     def _describe(self) -> None:
         """Tell screen readers what can be seen."""
-        shown = "the original photo" if self._peeking or self._compare == "original" else "the mixed picture"
-        if self._compare == "side_by_side":
+        mode, (first, second) = self._view.mode, (side.title.lower() for side in self._view.sides)
+        two_sided = {
+            "side_by_side": f"{first} and {second} side by side",
+            "wipe": f"{first} and {second}, divided by a line that left and right move",
+            "blink": f"{first} and {second} in turn",
+            "difference": f"where {first} and {second} differ",
+        }
+        shown = "the original photo" if self._peeking or mode == "original" else "the mixed picture"
+        if mode == "side_by_side" and self._view.is_plain:
             shown = "the original and the mixed picture side by side"
+        elif not self._peeking:
+            shown = two_sided.get(mode, shown)
         if self._result.picture is None:
             shown = "no picture yet"
         self.setAccessibleDescription(self._message or f"Shows {shown}.")

@@ -13,7 +13,8 @@ from automod_studio.theme import GRID
 from automod_studio.widgets.labels import hint_label
 
 _ICON_PX = 18
-_WORDS_FROM_PX = 480
+_COMPARISONS = ("side_by_side", "wipe", "blink", "difference", "original")
+_WORDS_FROM_PX = 720
 
 
 class CanvasBar(QWidget):
@@ -31,7 +32,7 @@ class CanvasBar(QWidget):
             row.addWidget(_tool_button(actions[name]))
         row.addWidget(self.zoom_label)
         row.addStretch(1)
-        self.compare_buttons = [_tool_button(actions[name]) for name in ("side_by_side", "original")]
+        self.compare_buttons = [_tool_button(actions[name]) for name in _COMPARISONS]
         for button in self.compare_buttons:
             row.addWidget(button)
         row.addStretch(1)

@@ -24,12 +24,15 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QVBoxLayout, QW
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
+from automod_studio.features.compare import ComparePart
+from automod_studio.features.history import HistoryFeature
 from automod_studio.features.picture import PicturePart
 from automod_studio.features.sessions import SessionsPart
 from automod_studio.features.table import FEATURES, PARTS
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio
+from automod_studio.views_compare import MODES, CompareView
 from automod_studio.widgets.canvas import Canvas
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.hairline import Hairline
@@ -74,9 +77,10 @@ class MainWindow(QMainWindow):
         self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
         self.sessions = next(part for part in self.parts if isinstance(part, SessionsPart))
         self.picture = next(part for part in self.parts if isinstance(part, PicturePart))
+        self.compare = next(part for part in self.parts if isinstance(part, ComparePart))
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
-        self._compare_group = exclusive(self.actions_by_id, ("side_by_side", "original"), self)
+        self._compare_group = exclusive(self.actions_by_id, MODES[1:], self)
         self.status = StatusCorner()
         self.docks = self._make_docks()
         self._lay_out()
@@ -107,8 +111,7 @@ class MainWindow(QMainWindow):
             "zoom_out": lambda: canvas.set_zoom(canvas.zoom / 1.25),
             "zoom_100": canvas.zoom_to_actual,
             "zoom_fit": canvas.zoom_to_fit,
-            "side_by_side": lambda _on: self._compare(),
-            "original": lambda _on: self._compare(),
+            **dict.fromkeys(MODES[1:], lambda _on: self._set_compare()),
             "reset_layout": self.reset_layout,
             "open_model": self.choose_model,
             "import_model": self.import_model,
@@ -150,6 +153,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.canvas, 1)
+        column.addWidget(self.compare.bar)
         column.addWidget(Hairline())
         column.addWidget(self.canvas_bar)
         self.setCentralWidget(centre)
@@ -184,6 +188,12 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
         session.clean_changed.connect(self._show_title)
+        self.compare.changed.connect(self._show_comparison)
+        self.compare.pictured.connect(self.canvas.set_side)
+        self.compare.flipped.connect(self.canvas.flip)
+        history = self.features["History"]
+        if isinstance(history, HistoryFeature):
+            history.compared.connect(self.compare.compare_with)
         studio.previewed.connect(self._show_preview)
         tray, canvas = self.tray, self.canvas
         tray.add_clicked.connect(self.choose_files)
@@ -300,10 +310,15 @@ class MainWindow(QMainWindow):
         if self.studio.selected_id is not None:
             do(self.studio.selected_id)
 
-    def _compare(self) -> None:
+    def _set_compare(self) -> None:
         chosen = self._compare_group.checkedAction()
-        name = next((n for n in ("side_by_side", "original") if self.actions_by_id[n] is chosen), "result")
-        self.canvas.set_compare(name)
+        self.compare.set_mode(next((mode for mode in MODES[1:] if self.actions_by_id[mode] is chosen), "result"))
+
+    def _show_comparison(self, view: CompareView) -> None:
+        self.canvas.show_comparison(view)
+        if view.mode in self.actions_by_id:
+            self.actions_by_id[view.mode].setChecked(True)
+        self._enable()
 
     # ---- edits ----
 
@@ -401,7 +416,7 @@ class MainWindow(QMainWindow):
     # ---- events ----
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        parts = [*self.tray.focus_parts(), self.canvas, self.offers, self.canvas_bar, self.messages]
+        parts = [*self.tray.focus_parts(), self.canvas, self.offers, self.compare.bar, self.canvas_bar, self.messages]
         panels = [feature.widget for feature in self.features.values()]
         set_focus_order([*parts, *panels, self.status], self)  # cards and sliders come and go
         return super().focusNextPrevChild(forward)

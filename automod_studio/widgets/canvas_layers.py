@@ -1,0 +1,73 @@
+"""The pictures of the canvas, each with the image that was painted last, and the places where they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage
+
+from automod_studio.views_compare import difference_map
+from automod_studio.widgets.images import check_picture, preparation, prepared, resized, to_qimage
+
+
+class Layer:
+    """One picture, with the resampled image that was painted last."""
+
+    def __init__(self) -> None:
+        self.picture: np.ndarray | None = None
+        self._image: QImage | None = None
+        self._step = 0.0
+
+    def show(self, picture: np.ndarray | None) -> None:
+        """Show (H, W, 3) uint8 from now on, or nothing."""
+        if picture is not None:
+            check_picture(picture)
+        self.picture, self._image = picture, None
+
+    def image(self, scale: float) -> QImage:
+        """The image to paint at `scale` (screen pixels per pixel); there must be a picture."""
+        assert self.picture is not None
+        step = preparation(max(self.picture.shape[:2]), scale)
+        if self._image is None or step != self._step:
+            self._image, self._step = to_qimage(prepared(self.picture, scale)), step
+        return self._image
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of the canvas with one picture in it.
+
+    Attributes:
+        label: written on the picture; "" for none.
+        layer: the picture.
+        area: the picture is centred in it, and cut off at its edges.
+        clip: it is seen here only; None: in all of the area.
+    """
+
+    label: str
+    layer: Layer
+    area: QRectF
+    clip: QRectF | None = None
+
+
+class DifferenceLayer(Layer):
+    """Where two layers differ; made again only when one of them, or the gain, is another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made_of: tuple[np.ndarray, np.ndarray, int] | None = None
+
+    def compare(self, first: np.ndarray | None, second: np.ndarray | None, gain: int) -> None:
+        """Show the difference of two pictures (H, W, 3) uint8; the smaller one is enlarged."""
+        if first is None or second is None:
+            self.show(None)
+            self._made_of = None
+            return
+        made = self._made_of
+        if made is not None and made[0] is first and made[1] is second and made[2] == gain:
+            return
+        self._made_of = (first, second, gain)
+        height, width = max(first.shape[:2], second.shape[:2])
+        self.show(difference_map(resized(first, width, height), resized(second, width, height), gain))
