@@ -74,6 +74,7 @@ class MixerPanel(QWidget):
     def _build(self, view: MixerView) -> None:
         while (item := self._sections.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
+                widget.blockSignals(True)  # the gesture that ends with the focus was one on other photos
                 widget.hide()
                 widget.deleteLater()
         self.sections = {}

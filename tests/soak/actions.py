@@ -81,7 +81,10 @@ class User:
         self.check()
 
     def check(self) -> None:
-        """The document is whole."""
+        """The document is whole, and panels that can be seen show it."""
+        for title, feature in self.window.features.items():
+            if not feature.is_seen and not feature.widget.visibleRegion().isEmpty():
+                self.stage.watch.trouble(f"the panel {title} can be seen, but is not kept up")
         document = self.studio.document
         if document.model is None or not document.sources:
             return

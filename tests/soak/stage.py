@@ -15,7 +15,7 @@ import shiboken6
 from PIL import Image
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtGui import QDesktopServices, QDrag
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from automod_studio import app as app_module
 from automod_studio import studio as studio_module
@@ -158,7 +158,8 @@ class Stage:
     def close_dialogs(self) -> None:
         """Close all that lies over the window."""
         for _ in range(10):
-            over = QApplication.activePopupWidget() or QApplication.activeModalWidget()
+            open_ones = [w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
+            over = QApplication.activePopupWidget() or QApplication.activeModalWidget() or next(iter(open_ones), None)
             if over is None:
                 return
             over.close()
