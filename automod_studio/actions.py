@@ -196,7 +196,8 @@ ACTIONS: tuple[Action, ...] = (
 #: Keys that are no actions, for the list of shortcuts.
 OTHER_KEYS: tuple[tuple[str, str], ...] = (
     ("Space or \\ held", "Glance at the original"),
-    ("Arrows", "Move the slider; Shift moves it finely"),
+    ("Arrows", "Move the slider, or the line of a wipe; Shift moves it finely. In the history: walk along the tree"),
+    ("F2, S, C", "In the history: name a state, star it, compare with it"),
     ("Wheel", "On the picture zooms; on a slider moves it"),
     ("Middle button", "Move the picture"),
     ("Double-click", "On a slider resets it; on the picture toggles 100 % and fit"),

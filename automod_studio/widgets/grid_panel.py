@@ -126,6 +126,7 @@ class GridPanel(QWidget):
             self.kind.addItem(title, name)
             self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.kind.setAccessibleName("Kind of grid")
+        self.range.setAccessibleName("What the columns give")  # until a mix is shown
         self.kind.setToolTip("What is set against what")
         self.cells_per_side.setRange(MIN_SIZE, MAX_SIZE)
         self.cells_per_side.setKeyboardTracking(False)
