@@ -92,6 +92,7 @@ class PartBox(QComboBox):
         super().__init__(parent)
         self._parts: tuple[_PartKey, ...] = ()
         self._name = name
+        self.setAccessibleName(name)
         self.setIconSize(QSize(_BADGE_PX, _BADGE_PX))
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setStyleSheet("QComboBox { padding: 4px 4px; } QComboBox::drop-down { width: 14px; }")
