@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automod_core.images import level as fidelity_word
-from automod_studio.document.edits import default_weights
+from automod_studio.document.edits import default_weights, is_default
 from automod_studio.document.model import Document, ModelRef, Source
 
 #: What each range tends to change, in words.
@@ -86,7 +86,7 @@ def mixer_view(document: Document) -> MixerView:
         return MixerView((), (), changed=False)
     ranges = tuple(_range_view(document, document.model, name) for name in document.model.scale_ranges)
     sources = tuple((source.letter, source.name, source.color) for source in document.sources)
-    return MixerView(sources, ranges, changed=any(view.changed for view in ranges))
+    return MixerView(sources, ranges, changed=not is_default(document))
 
 
 def _source_view(source: Source, model: ModelRef | None) -> SourceView:
