@@ -10,9 +10,16 @@ from PySide6.QtWidgets import QWidget
 
 
 def tab_stops(parts: Iterable[QWidget], window: QWidget) -> list[QWidget]:
-    """Every control of these parts that Tab can reach, each part with what is in it; panels that float are left out."""
-    found = [widget for part in parts for widget in (part, *part.findChildren(QWidget))]
-    return [w for w in found if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.window() is window]
+    """Every control of these parts that Tab can reach, each part with what is in it; panels that float are left out.
+
+    So are widgets that hand the focus on, such as the line in a box of numbers: Qt would order the box after itself.
+    """
+    found = dict.fromkeys(widget for part in parts for widget in (part, *part.findChildren(QWidget)))  # each once
+    return [
+        w
+        for w in found
+        if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.focusProxy() is None and w.window() is window
+    ]
 
 
 def set_focus_order(parts: Iterable[QWidget], window: QWidget) -> None:
