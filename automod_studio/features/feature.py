@@ -76,6 +76,9 @@ class Feature(Part):
         """Make the widget; arguments as for any part."""
         super().__init__(studio, window)
         self.widget = self.make_widget()
+        # A panel that hands its focus to a control within would tear Qt's order of the Tab key apart.
+        self._first_control = self.widget.focusProxy() or self.widget
+        self.widget.setFocusProxy(None)  # type: ignore[arg-type]
         self.dock: QDockWidget | None = None
         self._seen, self._stale = False, True  # until the dock says that it can be seen
         self.session.changed.connect(self._refresh_if_seen)
@@ -97,13 +100,14 @@ class Feature(Part):
         self.dock = dock
         dock.setWidget(self.widget)
         dock.visibilityChanged.connect(self._visibility_changed)
+        dock.topLevelChanged.connect(lambda _floating: self._visibility_changed(self._seen))
 
     def show_panel(self) -> None:
         """Bring the panel to the front and give it the focus."""
         if self.dock is not None:
             self.dock.show()
             self.dock.raise_()
-        self.widget.setFocus()
+        self._first_control.setFocus()
 
     def _refresh_if_seen(self) -> None:
         if self._seen:
@@ -112,7 +116,8 @@ class Feature(Part):
             self._stale = True
 
     def _visibility_changed(self, seen: bool) -> None:
-        self._seen = seen
+        dock = self.dock  # of one that is taken out of its tabs, Qt says that it cannot be seen
+        seen = self._seen = seen or (dock is not None and dock.isFloating() and not dock.isHidden())
         if seen and self._stale:
             self._stale = False
             self.refresh()
