@@ -42,7 +42,7 @@ from automod_studio.widgets.grid_headers import CornerHeader, LeftHeader, TopHea
 from automod_studio.widgets.images import to_pixmap, to_qimage
 
 MIN_EDGE, MAX_EDGE = 24, 512  # of a cell, in device-independent pixels
-_FIT_EDGE = 26  # cells are not made smaller by themselves
+_FIT_EDGE = MIN_EDGE  # cells are not made smaller by themselves
 _GAP = 2
 _WHEEL_STEP = 1.2
 _ROUNDING = 3
