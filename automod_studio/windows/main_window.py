@@ -41,7 +41,7 @@ from automod_studio.widgets.offer_bar import OfferBar
 from automod_studio.widgets.source_tray import SourceTray
 from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
-from automod_studio.windows.focus_order import set_focus_order
+from automod_studio.windows.focus_order import go_to_next
 from automod_studio.windows.import_dialog import ImportDialog
 from automod_studio.windows.published_dialog import PublishedDialog
 from automod_studio.windows.settings_dialog import SettingsDialog
@@ -417,9 +417,9 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         parts = [*self.tray.focus_parts(), self.canvas, self.offers, self.compare.bar, self.canvas_bar, self.messages]
-        panels = [feature.widget for feature in self.features.values()]
-        set_focus_order([*parts, *panels, self.status], self)  # cards and sliders come and go
-        return super().focusNextPrevChild(forward)
+        panels = [feature.widget for feature in self.features.values() if feature.is_seen]
+        tabs = self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return go_to_next([*parts, *panels, *tabs, self.status], self, forward=forward)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.source() is None and drops.is_welcome(event.mimeData()):  # not our own picture
