@@ -122,7 +122,8 @@ class GalleryList(QListView):
 
     def _fit(self) -> None:
         """The largest pictures with which all are in sight, within bounds."""
-        width, height = self.viewport().width(), self.viewport().height()
+        room = self.maximumViewportSize()
+        width, height = room.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent), room.height()
         count = max(1, len(self._model.items))
         fitting = (edge for edge in range(MAX_EDGE, MIN_EDGE, -2) if _room(width, height, edge) >= count)
         edge = next(fitting, MIN_EDGE)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from automod_studio.document import edits
 from automod_studio.document.history import History
 from automod_studio.features.variations import VariationsFeature
+from automod_studio.widgets.gallery_list import MIN_EDGE
 from automod_studio.windows.main_window import MainWindow
 
 
@@ -220,3 +221,18 @@ def test_pins_of_a_history_that_was_opened_are_drawn_again(qtbot, window, featur
     window.studio.session.restore(History(window.studio.document))
     qtbot.waitUntil(lambda: drawn(feature)[:1] != [] and drawn(feature)[0].pinned)
     assert np.abs(drawn(feature)[0].picture.astype(int) - kept).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(420, 130), (800, 128), (833, 131), (1000, 300), (1203, 160)])
+def test_as_large_as_all_are_in_sight(qtbot, feature, size) -> None:
+    draw(qtbot, feature)
+    gallery = feature.widget.list
+    gallery.setParent(None)  # free of the panel's layout
+    gallery.show()
+    gallery.resize(*size)
+    qtbot.waitUntil(lambda: gallery.viewport().height() == size[1])
+    gallery.doItemsLayout()
+    if gallery.edge > MIN_EDGE:
+        assert gallery.verticalScrollBar().maximum() == 0
+        assert gallery.visualRect(gallery.model().index(11)).bottom() <= size[1]
+    gallery.deleteLater()
