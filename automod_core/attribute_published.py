@@ -7,6 +7,7 @@ whatever asks for more is refused, unopened.
 from __future__ import annotations
 
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def _read(path: Path) -> Any:
             raise UserError(f"{path} is not there, so no attribute can be imported from it.")
         if path.stat().st_size > _MAX_BYTES:
             raise UserError(f"{path.name} is too large for an attribute: it may be a whole model.")
+        if zipfile.is_zipfile(path) and _unpacked_bytes(path) > _MAX_BYTES:
+            raise UserError(f"{path.name} was not opened: unpacked, it is too large for an attribute.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch mentions unusual pickle protocols; the outcome is all that counts
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -78,6 +81,12 @@ def _read(path: Path) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
         raise UserError(f"{path.name} was not opened: it is damaged, or holds more than a plain vector.") from error
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """What the parts of a zip say that they unpack to; torch unpacks whatever is packed."""
+    with zipfile.ZipFile(path) as archive:
+        return sum(part.file_size for part in archive.infolist())
 
 
 def _vector(data: Any, path: Path, size: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_what_is_no_vector(tmp_path, model, data, words) -> None:
     with pytest.raises(UserError, match=words) as caught:
         import_published(tmp_path / "x.pth", model)
     assert str(caught.value).count(".\n") == 0
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked(tmp_path, model, monkeypatch) -> None:
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", bytes(20 << 20))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(UserError, match="unpacked, it is too large"):
+        import_published(path, model)
 
 
 def test_what_is_no_file(tmp_path, model) -> None:
