@@ -70,6 +70,8 @@ class Recipe:
     attributes: tuple[AttributeEdit, ...] = ()
 
     def __post_init__(self) -> None:
+        if np.ndim(self.weights) > 2:  # before it is copied: it may be a large picture
+            raise ValueError(f"weights have two dimensions, not {np.ndim(self.weights)}")
         object.__setattr__(self, "weights", np.array(self.weights, dtype=np.float64))
         problems = [*_text_problems(self), *_code_problems(self), *_weight_problems(self)]
         problems = problems or list(_layer_problems(self)) or list(_size_problems(self))

@@ -211,5 +211,7 @@ def _blocks(data: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
+    if np.ndim(array) > 2:  # before it is copied: it may be a large picture
+        raise ValueError(f"codes have at most two dimensions, not {np.ndim(array)}")
     with np.errstate(over="ignore"):  # to infinity, which is refused later
         return np.array(array, dtype=np.float32)

@@ -17,6 +17,7 @@ import numpy as np
 from automod_studio.document.codec_types import Codec, plain_codec
 
 MAX_PIXELS = 1 << 29  # of all pictures together, 1.5 GB
+MAX_NUMBERS = 1 << 28  # of all arrays that are no pictures, as often as they occur, 2 GB: what holds one may copy it
 MAX_WAITING_BYTES = 1 << 26  # of parts that nothing has referred to yet
 
 
@@ -94,7 +95,7 @@ class Decoder:
         self._count, self._waiting_bytes = 0, 0
         self._values: dict[int, tuple[Codec, Any]] = {}
         self._pictures: dict[str, np.ndarray] = {}
-        self._pixels = 0
+        self._pixels = self._numbers = 0
         self._ceiling = math.inf  # a part refers to earlier ones only, so there are no circles
 
     def add(self, number: Any, data: Any, size: int = 0) -> None:
@@ -119,7 +120,7 @@ class Decoder:
         if known is not None:
             if known[0] is not codec:
                 raise ValueError(f"part {number} is used as two things")
-            return known[1]
+            return self._counted(known[1])
         ceiling, self._ceiling = self._ceiling, number
         data, size = self._data.pop(number)
         try:
@@ -128,6 +129,14 @@ class Decoder:
             self._ceiling = ceiling
         self._waiting_bytes -= size
         self._values[number] = (codec, value)
+        return self._counted(value)
+
+    def _counted(self, value: Any) -> Any:
+        """Count the numbers of an array; pictures, of three dimensions, are nowhere copied."""
+        if isinstance(value, np.ndarray) and value.ndim < 3:
+            self._numbers += value.size
+            if self._numbers > MAX_NUMBERS:
+                raise ValueError("its numbers are too many")
         return value
 
     def picture(self, name: str, shape: tuple[int, int, int]) -> np.ndarray:

@@ -321,6 +321,16 @@ def test_there_are_limits(monkeypatch) -> None:
     monkeypatch.setattr(codec, "MAX_PIXELS", 1000)
     with pytest.raises(ValueError, match="pictures are too large"):
         decode(parts, pictures, number)
+    monkeypatch.setattr(codec, "MAX_PIXELS", 1 << 29)
+    monkeypatch.setattr(codec, "MAX_NUMBERS", 100)
+    assert decode(parts, pictures, number) is not None  # 2 codes of 16 numbers, and weights
+    array = next(n for n, part in enumerate(parts, 1) if isinstance(part, dict) and part.get("shape") == [16])
+    attribute = {"name": "x", "direction": array, "center": 0, "scale": 1, "blocks": [0], "amount": 1}
+    count = len(parts)
+    many = [attribute] * 10  # each would hold a copy of the one array
+    document = parts[number - 1] | {"attributes": count + 11}
+    with pytest.raises(ValueError, match="numbers are too many"):
+        decode([*parts, *many, [count + 1 + n for n in range(10)], document], pictures, count + 12)
     decoder = Decoder(lambda *_: np.zeros((1, 1, 3), np.uint8))
     decoder.add(1, [], codec.MAX_WAITING_BYTES)
     with pytest.raises(ValueError, match="too large"):
