@@ -154,8 +154,9 @@ class EngineService(QObject):
         self.queue.put_job(self._job(request, answered), background=background)
 
     def cancel(self, request_id: int) -> None:
-        """Let a submitted request end after the step it is in; no reply of it comes from now on."""
-        self._cancelled.add(request_id)
+        """Let a submitted request end after the step it is in; no reply of it comes from now on. 0 is no request."""
+        if request_id:
+            self._cancelled.add(request_id)
 
     def _render(self, request: Render) -> None:
         engine = self._get_engine()
