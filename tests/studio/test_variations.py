@@ -223,16 +223,17 @@ def test_pins_of_a_history_that_was_opened_are_drawn_again(qtbot, window, featur
     assert np.abs(drawn(feature)[0].picture.astype(int) - kept).max() <= 1
 
 
-@pytest.mark.parametrize("size", [(420, 130), (800, 128), (833, 131), (1000, 300), (1203, 160)])
-def test_as_large_as_all_are_in_sight(qtbot, feature, size) -> None:
+def test_as_large_as_all_are_in_sight(qtbot, feature) -> None:
+    """At every width: the number of columns changes within a pixel."""
     draw(qtbot, feature)
     gallery = feature.widget.list
     gallery.setParent(None)  # free of the panel's layout
     gallery.show()
-    gallery.resize(*size)
-    qtbot.waitUntil(lambda: gallery.viewport().height() == size[1])
-    gallery.doItemsLayout()
-    if gallery.edge > MIN_EDGE:
-        assert gallery.verticalScrollBar().maximum() == 0
-        assert gallery.visualRect(gallery.model().index(11)).bottom() <= size[1]
+    edges = set()
+    for width in range(700, 860):
+        gallery.resize(width, 128)
+        gallery.doItemsLayout()
+        edges.add(gallery.edge)
+        assert gallery.verticalScrollBar().maximum() == 0, width
+    assert min(edges) > MIN_EDGE
     gallery.deleteLater()
