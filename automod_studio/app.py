@@ -24,6 +24,7 @@ from automod_studio.icons import app_icon
 from automod_studio.settings import DEVICES, Settings
 from automod_studio.studio import Studio
 from automod_studio.theme import apply_theme
+from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
 from automod_studio.workers.engine_service import EngineLike, EngineService
 
@@ -67,7 +68,10 @@ def run(arguments: Sequence[str], started_s: float | None = None) -> int:
     if options.startup_times:
         print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
     window.first_painted.connect(service.start)
-    window.first_painted.connect(lambda: studio.start(options.paths))
+    attributes = drops.sorted_paths(options.paths).attributes
+    window.first_painted.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
+    if attributes:  # once there is a model for which they can be
+        studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
     studio.ready.connect(garbage.freeze)
     window.show()
     try:
@@ -87,7 +91,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="photos, folders, a session (.automod), a saved picture (.png) or a model (.safetensors)",
+        help="photos, folders, a session (.automod), a saved picture (.png) a model or an attribute (.safetensors)",
     )
     parser.add_argument("--device", choices=DEVICES, help="where pictures are computed, from now on")
     parser.add_argument("--startup-times", action="store_true", help=argparse.SUPPRESS)
