@@ -137,6 +137,11 @@ def piles(factor: str, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[(values >= high) & (values > low)], rows[values <= low]
 
 
+def readable_factors(factors: np.ndarray, values: np.ndarray) -> list[str]:
+    """The factors that what was read, (N, F), tells well enough of faces whose factors (N, F) are known."""
+    return [factor.name for factor in FACTORS if _readable(factor.name, factors, values)]
+
+
 def figures_of(restricted: Judged, everywhere: Judged) -> dict[str, float]:
     """What an attribute file tells of its judgement: effect, mean leak, and each leak; in its blocks and in all."""
     figures: dict[str, float] = {}
@@ -155,7 +160,7 @@ class Judge:
         self._z = torch.from_numpy(codes_of_faces(model, count, EVALUATION_SEED)).float().to(model.device)
         self._before = probe.read(seen_again(model, expand(self._z, model.n_blocks)))  # (count, F)
         values = probe.read(self._z.double().cpu().numpy())
-        self.readable = [name for name in _names() if _readable(name, factors, values)]
+        self.readable = readable_factors(factors, values)
         self._spread = np.maximum(factors.std(axis=0), 1e-6)
 
     def of(self, attribute: Attribute, factor: str) -> Judged:
@@ -186,10 +191,6 @@ def table(attributes: Sequence[DemoAttribute]) -> str:
 
 
 # ---- helpers ----
-
-
-def _names() -> list[str]:
-    return [factor.name for factor in FACTORS]
 
 
 def _of_factor(model: Automodulator, factor: str, codes: np.ndarray, factors: np.ndarray) -> Attribute | None:

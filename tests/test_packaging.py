@@ -75,3 +75,15 @@ def test_assets_are_found_in_a_checkout(tmp_path: Path) -> None:
 
 def test_what_the_program_asks_for_ships() -> None:
     assert (paths.assets_dir() / "icons" / "app.svg").is_file()
+    assert paths.default_model_path().is_file()
+
+
+def test_an_installed_wheel_finds_the_attributes_of_its_model(installed: Path, tmp_path: Path) -> None:
+    """They are found where the program looks, not only packed."""
+    code = (
+        "from automod_core import paths; "
+        "print(paths.shipped_attributes_dir(), len(list(paths.shipped_attributes_dir().glob('*.safetensors'))))"
+    )
+    folder, count = run_python(code, path=installed, cwd=tmp_path).rsplit(maxsplit=1)
+    assert Path(folder) == installed / "automod_core" / "_assets" / "attributes"
+    assert int(count) >= 10
