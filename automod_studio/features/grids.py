@@ -53,7 +53,7 @@ class GridFeature(Feature):
         self._dialog: SheetDialog | None = None
         panel = GridPanel()
         panel.kind_chosen.connect(lambda kind: self._set(_KIND_WORDS[kind], kind=kind))
-        panel.range_chosen.connect(lambda name: self._edit(name or "everything", partial(_ranged, name=name)))
+        panel.range_chosen.connect(lambda name: self._edit(name or "everything", partial(_ranged, name=name), "range"))
         panel.row_toggled.connect(lambda part: self._edit("rows", partial(grid_edits.toggle_row, part_id=part)))
         panel.column_toggled.connect(
             lambda part: self._edit("columns", partial(grid_edits.toggle_column, part_id=part))
@@ -82,11 +82,12 @@ class GridFeature(Feature):
 
     # ---- edits ----
 
-    def _edit(self, words: str, edit: Callable[[Document], Document]) -> None:
-        self.session.edit(f"Grid: {words}", edit, key="grid")
+    def _edit(self, words: str, edit: Callable[[Document], Document], control: str = "") -> None:
+        """Nudges of one control, which has a name, are one step."""
+        self.session.edit(f"Grid: {words}", edit, key=("grid", control or words))
 
     def _set(self, words: str, **settings: object) -> None:
-        self._edit(words, lambda document: _with_settings(document, settings))
+        self._edit(words, lambda document: _with_settings(document, settings), " ".join(settings))
 
     def _reset(self) -> None:
         self._edit("reset", lambda document: grid_edits.set_grid(document, Grid(kind=document.grid.kind)))

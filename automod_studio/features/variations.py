@@ -47,9 +47,13 @@ class VariationsFeature(Feature):
         panel.lock_toggled.connect(self._lock)
         panel.strength_edited.connect(self._set_strength)
         panel.strength_reset.connect(lambda: self._set_strength(Gallery().strength, True))
-        panel.seed_edited.connect(lambda seed: self._set(f"seed {seed}", partial(gallery_edits.set_seed, seed=seed)))
+        panel.seed_edited.connect(
+            lambda seed: self._set(f"seed {seed}", partial(gallery_edits.set_seed, seed=seed), "seed")
+        )
         panel.new_seed_wanted.connect(self._new_seed)
-        panel.count_edited.connect(lambda n: self._set(f"{n} faces", partial(gallery_edits.set_count, count=n)))
+        panel.count_edited.connect(
+            lambda n: self._set(f"{n} faces", partial(gallery_edits.set_count, count=n), "count")
+        )
         panel.draw_wanted.connect(self.draw)
         panel.redraw_wanted.connect(self.redraw)
         panel.reset_wanted.connect(self._reset)
@@ -199,8 +203,9 @@ class VariationsFeature(Feature):
 
     # ---- edits ----
 
-    def _set(self, words: str, edit: Callable[[Document], Document]) -> None:
-        self.session.edit(f"Variations: {words}", edit, key="gallery")
+    def _set(self, words: str, edit: Callable[[Document], Document], control: str = "") -> None:
+        """Nudges of one control, named if it can be nudged, are one step; what is clicked is a step each time."""
+        self.session.edit(f"Variations: {words}", edit, key=("gallery", control) if control else None)
 
     def _set_strength(self, strength: float, finished: bool) -> None:
         edit = partial(gallery_edits.set_strength, strength=strength)

@@ -335,3 +335,17 @@ def test_a_sheet_that_cannot_be_written_is_told(qtbot, dialog, tmp_path, monkeyp
     qtbot.waitUntil(lambda: not dialog.running, timeout=10000)
     assert "sheet.png" in dialog.panel._status.text()
     assert "Saved" not in dialog.panel._status.text()
+
+
+def test_reset_does_not_swallow_the_choice_before(feature) -> None:
+    session = feature.studio.session
+    feature.widget.kind_chosen.emit("corners")
+    feature.widget.size_chosen.emit(3)
+    feature.widget.size_chosen.emit(4)  # a nudge of the same control
+    feature.widget.reset_wanted.emit()
+    sizes = [session.document.grid.size]
+    for _ in range(2):
+        session.undo()
+        sizes.append(session.document.grid.size)
+    assert sizes == [5, 4, 5]
+    assert session.document.grid.kind == "corners"

@@ -68,6 +68,22 @@ def test_what_is_locked_stays(qtbot, window, feature) -> None:
     assert not coarse & set(window.studio.document.variations[0].blocks)
 
 
+def test_each_thing_that_is_clicked_can_be_taken_back_alone(qtbot, window, feature) -> None:
+    session, model = window.studio.session, window.studio.document.model
+    for name in ("coarse", "fine"):
+        qtbot.mouseClick(feature.widget.lock_buttons[name], Qt.MouseButton.LeftButton)
+    feature.widget.reset_wanted.emit()
+    assert session.document.gallery.locked == frozenset()
+    session.undo()
+    assert session.document.gallery.locked == {*model.blocks_of("coarse"), *model.blocks_of("fine")}
+    session.undo()
+    assert session.document.gallery.locked == {*model.blocks_of("coarse")}
+    for seed in (20, 21, 22):  # nudges of one number
+        feature.widget.seed_edited.emit(seed)
+    session.undo()
+    assert session.document.gallery.seed == 1
+
+
 def test_settings_draw_again_and_pins_stay(qtbot, window, feature) -> None:
     children = draw(qtbot, feature)
     kept = children[2].picture
