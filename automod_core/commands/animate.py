@@ -173,7 +173,8 @@ def _seconds(args: argparse.Namespace, count: int) -> tuple[float, ...]:
     if len(seconds) == 1:
         return seconds * count
     if len(seconds) != ways:
-        args.parser.error(f"--seconds has {len(seconds)} numbers, but there are {ways} ways from picture to picture")
+        between = "is 1 way" if ways == 1 else f"are {ways} ways"
+        args.parser.error(f"--seconds has {len(seconds)} numbers, but there {between} from picture to picture")
     return seconds if args.loop else (*seconds, seconds[-1])
 
 

@@ -84,12 +84,12 @@ def parse_wish(text: str) -> Wish:
 
 def run(args: argparse.Namespace) -> int:
     """Encode, move, decode, save."""
-    from automod_core.commands.encode import found_photos
+    from automod_core.commands.encode import one_photo
     from automod_core.images import SAVE_SUFFIXES, save_image
 
     if args.out.suffix.lower() not in SAVE_SUFFIXES:
         raise UserError(f"{args.out.name} cannot be saved: its name must end in {', '.join(SAVE_SUFFIXES)}.")
-    picture = found_photos([args.picture])[0]
+    picture = one_photo(args.picture, "to edit")
     check_target(args.out, [picture])
     pixels, recipe, lines = with_model(args, lambda model: _edited(args, model, picture))
     save_image(args.out, pixels, recipe)

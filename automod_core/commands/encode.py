@@ -105,6 +105,21 @@ def found_photos(paths: Sequence[Path]) -> list[Path]:
     return photos
 
 
+def one_photo(path: Path, purpose: str) -> Path:
+    """The photo that a command works on, where it takes only one.
+
+    Args:
+        path: what was named.
+        purpose: ends the sentence "name one photo ...".
+
+    Raises:
+        UserError: it is a folder: one of many pictures would be taken, and the others left out in silence.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name one photo {purpose}.")
+    return found_photos([path])[0]
+
+
 def encode_photos(
     model: "Automodulator",
     photos: Sequence[Path],

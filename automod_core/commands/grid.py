@@ -20,7 +20,7 @@ from automod_core.commands.common import (
     whole_number,
     with_model,
 )
-from automod_core.commands.encode import encode_photos, found_photos
+from automod_core.commands.encode import encode_photos, found_photos, one_photo
 from automod_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _plan(args: argparse.Namespace, card: "ModelCard") -> _Plan:
     corners: tuple[int, ...] = ()
     if args.corners:
         kind, size = "corners", args.size or _DEFAULT_SIZE
-        corners = tuple(photos.number(_one_photo(path)) for path in args.corners)
+        corners = tuple(photos.number(one_photo(path, "for each corner")) for path in args.corners)
     elif args.cuts:
         kind, (first, *others) = "cuts", photos.numbers(args.cuts)
         if not others:
@@ -238,12 +238,6 @@ class _Photos:
 
     def numbers(self, paths: Sequence[Path]) -> tuple[int, ...]:
         return tuple(self.number(path) for path in found_photos(paths))
-
-
-def _one_photo(path: Path) -> Path:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name one photo for each corner.")
-    return found_photos([path])[0]
 
 
 def _blocks(args: argparse.Namespace, ranges: Mapping[str, tuple[int, int]], n_blocks: int) -> tuple[int, ...]:

@@ -66,7 +66,7 @@ def _rows(path: Path, card: "ModelCard") -> list[tuple[str, str]]:
     for name, (first, last) in card.scale_ranges.items():
         low, high = architecture.block_sizes[first], architecture.block_sizes[last]
         pixels = f"{low}" if low == high else f"{low}-{high}"
-        blocks = f"block {first + 1}" if first == last else f"blocks {first + 1}-{last + 1}"
+        blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
         rows.append((f"  {name}", f"{pixels} pixels ({blocks})"))
     optional = [
         ("Trained on", card.trained_on),

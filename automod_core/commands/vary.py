@@ -20,7 +20,7 @@ from automod_core.commands.common import (
     whole_number,
     with_model,
 )
-from automod_core.commands.encode import encode_photos, found_photos
+from automod_core.commands.encode import encode_photos, one_photo
 from automod_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from automod_core.model_file import read_card
 
     card = read_card(model_path(args.model))
-    (picture,) = found_photos([args.picture])[:1]
+    picture = one_photo(args.picture, "to vary")
     locked = locked_blocks(args.lock, card.scale_ranges, card.architecture.n_blocks)
     check_folder(args.out)
     with progress(args, "Drawing", "variations") as report:

@@ -106,7 +106,7 @@ def test_version(capsys) -> None:
 def test_info(capsys, tiny_model_path) -> None:
     assert call("info", tiny_model_path) == 0
     text = capsys.readouterr().out
-    for words in ("Tiny", "16 x 16 pixels", "3 blocks", "coarse", "4 pixels (block 1)", "noise", "SHA-256"):
+    for words in ("Tiny", "16 x 16 pixels", "3 blocks", "coarse", "4 pixels (block 0)", "noise", "SHA-256"):
         assert words in text
 
 

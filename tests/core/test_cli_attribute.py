@@ -154,6 +154,7 @@ def test_one_sentence_each(tmp_path, red, blue, redness, options, other_model_pa
     )
     assert "belongs to the model Tiny" in sentence
     assert "not to Other" in sentence
+    assert "is a folder; name one photo to edit" in refused(capsys, "edit", red, "--attribute", f"{redness}=1", *out)
     assert "no attribute hat" in refused(capsys, "edit", red / "0.png", "--attribute", "hat=1", *out)
     twice = ("--attribute", f"{redness}=1", "--attribute", f"{redness}=0")
     assert "more than once" in refused(capsys, "edit", red / "0.png", *twice, *out)

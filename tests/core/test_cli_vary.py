@@ -83,6 +83,7 @@ def test_what_can_be_locked() -> None:
 def test_one_sentence_each(tmp_path, photo, tiny_model_path, other_model_path, vary, capsys) -> None:
     rest = ("-o", tmp_path / "x", "--model", tiny_model_path)
     assert "no.png" in refused(capsys, "vary", tmp_path / "no.png", *rest)
+    assert "is a folder; name one photo to vary" in refused(capsys, "vary", tmp_path, *rest)
     assert "eyes" in refused(capsys, "vary", photo, "--lock", "eyes", *rest)
     assert "from 0 to 1" in wrong_usage(capsys, "vary", photo, "--strength", 2, *rest)
     child = vary(photo, "-n", 1)[0]

@@ -95,7 +95,7 @@ def test_the_command_line_tells_and_mixes_its_ranges(
 ) -> None:
     assert cli.main(["info", str(extra_model_path)]) == 0
     text = capsys.readouterr().out
-    for words in ("32 x 32 pixels", "5 blocks", "4-8 pixels (blocks 1-3)", "16-32 pixels (blocks 4-5)"):
+    for words in ("32 x 32 pixels", "5 blocks", "4-8 pixels (blocks 0-2)", "16-32 pixels (blocks 3-4)"):
         assert words in text
     out = tmp_path / "mix.png"
     words = ["mix", *map(str, photos), "--medium", "2", "-o", str(out), "--model", str(extra_model_path)]
