@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from automod_core.animation import MAX_KEYFRAMES
 from automod_core.recipe import MAX_LAYERS, MAX_SOURCES, Recipe
 from automod_core.recipe_parts import attribute_problems, of_norm_one, variation_problems
 from automod_studio.document.gallery import MAX_CHILDREN, MIN_CHILDREN
@@ -37,8 +38,8 @@ class DocumentChecks:
         yield from self._once(_source_problems(sources), sources)
         yield from _weight_problems(document)
         yield from self._once(_layer_problems(document, size), document.variations, document.attributes, model, sources)
-        yield from self._once(_gallery_problems(document, model), document.gallery, model)
-        yield from self._once(_path_problems(document, model), document.path, model)
+        yield from self._once(_gallery_problems(document, model), document.gallery, model, sources)
+        yield from self._once(_path_problems(document, model), document.path, model, sources)
         yield from self._once(_grid_problems(document, model), document.grid, model)
 
     def _once(self, problems: Iterator[str], *concerned: object) -> Iterator[str]:
@@ -99,12 +100,14 @@ def _gallery_problems(document: Document, model: ModelRef) -> Iterator[str]:
         yield "a gallery is out of its limits"
     if not all(0 <= block < model.n_blocks for block in gallery.locked):
         yield "a gallery locks blocks that the model lacks"
-    yield from _recipe_problems([pin.recipe for pin in gallery.pins], model)
+    yield from _recipe_problems([pin.recipe for pin in gallery.pins], document, model)
 
 
 def _path_problems(document: Document, model: ModelRef) -> Iterator[str]:
     path = document.path
-    yield from _recipe_problems([keyframe.recipe for keyframe in path.keyframes], model)
+    yield from _recipe_problems([keyframe.recipe for keyframe in path.keyframes], document, model)
+    if len(path.keyframes) > MAX_KEYFRAMES:
+        yield f"a path has more than {MAX_KEYFRAMES} pictures"
     if not all(0 <= keyframe.seconds <= MAX_SECONDS for keyframe in path.keyframes):
         yield f"a step of a path takes longer than {MAX_SECONDS:.0f} seconds"
     for timing in path.timings:
@@ -120,7 +123,8 @@ def _grid_problems(document: Document, model: ModelRef) -> Iterator[str]:
         yield "a grid has a range that the model lacks"
 
 
-def _recipe_problems(recipes: list[Recipe], model: ModelRef) -> Iterator[str]:
-    for recipe in recipes:
-        if recipe.model_hash == model.hash and recipe.n_blocks != model.n_blocks:
-            yield "a recipe does not fit the model"
+def _recipe_problems(recipes: list[Recipe], document: Document, model: ModelRef) -> Iterator[str]:
+    sizes = {len(source.code) for source in document.sources} | {len(recipe.sources[0].code) for recipe in recipes}
+    fit = all((recipe.model_hash, recipe.n_blocks) == (model.hash, model.n_blocks) for recipe in recipes)
+    if not fit or (recipes and len(sizes) > 1):
+        yield "a recipe does not fit the model"

@@ -8,6 +8,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from automod_core.errors import UserError
 from automod_studio.document import edits, session_file
 from automod_studio.document.history import History
 from automod_studio.document.history_lines import LineReader, LineWriter, jpeg_size, parsed, snapshots_of
-from automod_studio.document.model import ModelRef
+from automod_studio.document.model import ModelRef, recipe_of
+from automod_studio.document.path import Keyframe, MotionPath
 from automod_studio.document.session_file import SessionFile, decode_png, encode_png
-from tests.document.rich_documents import MODEL, difference, photo, plain_document, rich_history, same_histories
+from tests.document.rich_documents import MODEL, difference, photo, plain_document, rich_history, same_histories, source
 
 #: Written by `python -m tests.document.test_session_file`, as the program did before it had a history.
 OLD_FILE = Path(__file__).with_name("session-1.automod")
@@ -391,6 +393,23 @@ def test_whatever_a_line_says_the_reader_raises_nothing_but_value_errors(saved: 
         history = reader.history
         lines_again: list[bytes] = []
         LineWriter(lines_again.append, lambda *_: None).put_history(snapshots_of(history), history.current.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path, one: (*path, replace(one, recipe=replace(one.recipe, model_hash="b" * 64))), "does not fit"),
+        (lambda path, one: (*path, replace(one, recipe=replace(one.recipe, weights=np.ones((6, 1))))), "does not fit"),
+        (lambda path, one: (one,) * 1001, "more than 1000 pictures"),
+    ],
+)
+def test_keyframes_that_cannot_be_played_are_refused_before_they_are_shown(tmp_path, change, words) -> None:
+    document = edits.add_sources(plain_document(0), [source(1)])
+    keyframe = Keyframe("one", recipe_of(document))
+    path = MotionPath(change((keyframe,), keyframe))
+    saved = write(tmp_path / "odd.automod", History(replace(document, path=path)))
+    with pytest.raises(UserError, match=words):
+        read(saved)
 
 
 if __name__ == "__main__":
