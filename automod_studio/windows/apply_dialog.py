@@ -26,6 +26,7 @@ from automod_studio.document.transfer_edits import subject_of
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.widgets.labels import hint_label, link_button, outdented, title_label
+from automod_studio.windows.ask_files import typed_path
 from automod_studio.windows.form_rows import form_rows, short_path
 from automod_studio.windows.job_panel import ProgressPanel
 from automod_studio.workers.jobs import JobProgress
@@ -262,8 +263,7 @@ def _folder_row(name: str, placeholder: str) -> tuple[QLineEdit, QPushButton]:
 
 
 def _path(field: QLineEdit) -> Path | None:
-    text = field.text().strip()
-    return Path(text).expanduser() if text else None
+    return typed_path(field.text())
 
 
 def _pictures(count: int) -> str:

@@ -53,3 +53,12 @@ def _ask_for_one(parent: QWidget, settings: Settings, purpose: str, title: str, 
         return None
     settings.set_last_folder(purpose, Path(name).parent)
     return Path(name)
+
+
+def typed_path(text: str) -> Path | None:
+    """The path that a person typed, with ~ for their own folder; None for nothing."""
+    path = Path(text.strip())
+    try:
+        return path.expanduser() if text.strip() else None
+    except RuntimeError:  # "~nobody": there is no such person here, or not yet
+        return path

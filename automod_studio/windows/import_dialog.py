@@ -22,6 +22,7 @@ from automod_core import paths
 from automod_studio.model_library import SUFFIX, new_model_path
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
+from automod_studio.windows.ask_files import typed_path
 from automod_studio.windows.form_rows import form_rows, short_path
 from automod_studio.windows.job_panel import JobPanel
 from automod_studio.workers.jobs import JobControl, JobReply, JobRequest
@@ -204,8 +205,7 @@ class ImportDialog(QDialog):
         layout.addWidget(buttons)
 
     def _source_path(self) -> Path | None:
-        text = self._source.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self._source.text())
 
     def _source_changed(self) -> None:
         self._panel.clear()

@@ -468,6 +468,8 @@ def test_apply_is_possible_only_with_folders_and_a_range(window, dialog, tmp_pat
     assert dialog.out.text() == str(tmp_path)
     dialog.photos.setText("/somewhere/else")
     assert dialog.out.text() == str(tmp_path)  # it was chosen
+    dialog.photos.setText("~nobody-of-this-name")  # as it is while a path is typed
+    assert dialog.apply_button.isEnabled()
     for box in dialog.ranges.values():
         box.setChecked(False)
     assert not dialog.apply_button.isEnabled()
