@@ -16,6 +16,7 @@ from automod_studio.attribute_library import Entry
 from automod_studio.document.model import ModelRef
 from automod_studio.studio import Studio
 from automod_studio.windows import help
+from automod_studio.windows.save import with_suffix
 from automod_studio.workers.attribute_requests import (
     ChangeAttribute,
     DeleteAttribute,
@@ -73,9 +74,8 @@ class AttributeFiles(QObject):
         name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", entry.name)[:80].strip() or "attribute"
         start = self._studio.settings.last_folder(_FOLDER) / f"{name}{SUFFIX}"
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Export attribute", str(start), f"Attribute (*{SUFFIX})")
-        if chosen:
-            path = Path(chosen)
-            path = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+        path = with_suffix(self._window, Path(chosen), SUFFIX) if chosen else None
+        if path is not None:
             self._studio.settings.set_last_folder(_FOLDER, path.parent)
             self.export(entry, path)
 

@@ -10,7 +10,7 @@ from automod_core.photos import SUFFIXES
 from automod_studio.document.model import Document
 from automod_studio.document.session_file import SUFFIX
 from automod_studio.settings import Settings
-from automod_studio.windows.save import suggested_name
+from automod_studio.windows.save import suggested_name, with_suffix
 
 _PICTURES = " ".join(f"*{s}" for s in sorted(SUFFIXES))
 _ALL = "All files (*)"
@@ -37,9 +37,8 @@ def ask_for_new_session(parent: QWidget, settings: Settings, document: Document,
     name, _ = QFileDialog.getSaveFileName(parent, "Save the session", str(start), f"Sessions (*{SUFFIX})")
     if not name:
         return None
-    path = Path(name)
-    settings.set_last_folder("sessions", path.parent)
-    return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+    settings.set_last_folder("sessions", Path(name).parent)
+    return with_suffix(parent, Path(name), SUFFIX)
 
 
 def ask_for_model(parent: QWidget, settings: Settings) -> Path | None:

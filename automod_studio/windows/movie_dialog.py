@@ -26,6 +26,7 @@ from automod_studio.views_path import length_words
 from automod_studio.widgets.labels import hint_label, link_button, title_label
 from automod_studio.windows.form_rows import form_rows, short_path
 from automod_studio.windows.job_panel import ProgressPanel
+from automod_studio.windows.save import with_suffix
 from automod_studio.workers.jobs import JobProgress
 
 _FORMATS = {
@@ -170,9 +171,9 @@ class MovieDialog(QDialog):
         name, _ = QFileDialog.getSaveFileName(self, title, str(self._saved or start), _FILTERS[suffix])
         if not name:
             return
-        target = Path(name)
-        if suffix and target.suffix.lower() != suffix:
-            target = target.with_name(target.name + suffix)
+        target = with_suffix(self, Path(name), suffix)
+        if target is None:
+            return
         plan = self._plan(target)
         if isinstance(plan, str):
             self.panel.show_error(plan)

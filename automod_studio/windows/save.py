@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDrag
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from automod_core.images import SAVE_SUFFIXES
 from automod_studio.document.model import Document
@@ -41,8 +41,29 @@ def ask_where(parent: QWidget, document: Document, settings: Settings, current: 
         return None
     path = Path(name)
     if path.suffix.lower() not in SAVE_SUFFIXES:
-        path = path.with_name(path.name + _FILTERS.get(used, ".png"))
-    settings.set_last_folder("save", path.parent)
+        return _remembered(settings, with_suffix(parent, path, _FILTERS.get(used, ".png")))
+    return _remembered(settings, path)
+
+
+def with_suffix(parent: QWidget, path: Path, suffix: str) -> Path | None:
+    """A path from a file dialog, with a suffix if it lacks that.
+
+    The dialog has asked about the name that was typed only; if the longer one is that of a file, the person is asked
+    whether to replace it, and None means no.
+    """
+    if not suffix or path.suffix.lower() == suffix:
+        return path
+    path = path.with_name(path.name + suffix)
+    if not path.exists():
+        return path
+    question = f"{path.name} already exists. Do you want to replace it?"
+    yes = QMessageBox.StandardButton.Yes
+    return path if QMessageBox.question(parent, "Replace the file", question) == yes else None
+
+
+def _remembered(settings: Settings, path: Path | None) -> Path | None:
+    if path is not None:
+        settings.set_last_folder("save", path.parent)
     return path
 
 

@@ -28,6 +28,7 @@ from automod_studio.theme import GRID, MARGIN
 from automod_studio.widgets.labels import hint_label, link_button, title_label
 from automod_studio.windows.form_rows import form_rows, short_path
 from automod_studio.windows.job_panel import ProgressPanel
+from automod_studio.windows.save import with_suffix
 from automod_studio.workers.jobs import JobProgress
 
 _HINT = "All cells in full size on one page, with the photos and their names at its edges."
@@ -140,7 +141,9 @@ class SheetDialog(QDialog):
         name, _ = QFileDialog.getSaveFileName(self, "Save the sheet", str(start), "PNG (*.png)")
         if not name:
             return
-        path = Path(name) if name.lower().endswith(".png") else Path(f"{name}.png")
+        path = with_suffix(self, Path(name), ".png")
+        if path is None:
+            return
         self._settings.set_last_folder("sheets", path.parent)
         self._settings.set_value("sheet/paper", self.paper.currentText())
         self._settings.set_value("sheet/dpi", str(self.dpi.value()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from automod_studio import journal, session_jobs
 from automod_studio.autosave import sessions_dir
@@ -138,6 +138,20 @@ def test_giving_the_dialog_up_saves_nothing(qtbot, worked, monkeypatch) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     worked.actions_by_id["save_session_as"].trigger()
     assert worked.sessions.path is None
+
+
+def test_a_name_that_gets_its_suffix_replaces_no_file_unasked(qtbot, worked, tmp_path, monkeypatch) -> None:
+    old = tmp_path / "afternoon.automod"
+    old.write_bytes(b"another afternoon")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "afternoon"), ""))
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    worked.actions_by_id["save_session_as"].trigger()
+    assert worked.sessions.path is None
+    assert old.read_bytes() == b"another afternoon"
+    worked.actions_by_id["save_session_as"].trigger()
+    qtbot.waitUntil(lambda: worked.sessions.path == old)
+    assert old.read_bytes()[:2] == b"PK"
 
 
 def test_saving_where_it_cannot_be_is_told_and_changes_nothing(qtbot, worked, tmp_path, monkeypatch) -> None:
