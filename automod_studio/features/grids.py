@@ -139,7 +139,7 @@ class GridFeature(Feature):
             self._asked = self.studio.service.next_id()
             side = _SMALL_SIDE if grid.n_cells > _MANY_CELLS else _SIDE
             request = DrawCells(self._asked, document.model, grid, tuple(missing), side)
-            self.studio.service.ask(request, self._take_in)
+            self.studio.service.ask(request, self._take_in, fills=True)
 
     def _take_in(self, reply: CellsDrawn) -> None:
         grid, table = self._grid, self.widget.table

@@ -191,7 +191,7 @@ class PathFeature(Feature):
         if missing and document.model is not None and not self._asked:
             self._asked = self.studio.service.next_id()
             request = DrawKeyframes(self._asked, document.model, missing, _SMALL_SIDE)
-            self.studio.service.ask(request, partial(self._take_in, request))
+            self.studio.service.ask(request, partial(self._take_in, request), fills=True)
 
     def _take_in(self, request: DrawKeyframes, reply: KeyframeDrawn) -> None:
         recipe = request.recipes[reply.number]

@@ -112,7 +112,7 @@ class VariationsFeature(Feature):
         self._series = f"Seed {gallery.seed}"
         self._asked = self.studio.service.next_id()
         how = gallery.locked, gallery.strength, gallery.seed, self._numbers
-        self.studio.service.ask(DrawChildren(self._asked, model, recipe, *how), self._take_in)
+        self.studio.service.ask(DrawChildren(self._asked, model, recipe, *how), self._take_in, fills=True)
         self._show_children()
 
     def _take_in(self, reply: ChildrenDrawn) -> None:
@@ -165,7 +165,7 @@ class VariationsFeature(Feature):
         if missing and document.model is not None:
             self._pins |= {id(recipe): (recipe, None) for recipe in missing}
             request = DrawPins(self.studio.service.next_id(), document.model, missing)
-            self.studio.service.ask(request, partial(self._take_in_pins, missing))
+            self.studio.service.ask(request, partial(self._take_in_pins, missing), fills=True)
         used = {id(pin.recipe) for pin in pins}
         for key in [key for key in self._pins if key not in used][:-_KEPT_PINS]:
             del self._pins[key]

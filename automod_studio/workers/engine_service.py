@@ -143,15 +143,16 @@ class EngineService(QObject):
         """Ask for anything else; answered in order, with renders passing in between."""
         self.queue.put_job(self._job(request))
 
-    def ask(self, request: HasId, answered: Answered, *, background: bool = False) -> None:
+    def ask(self, request: HasId, answered: Answered, *, fills: bool = False, background: bool = False) -> None:
         """Ask for what a panel needs; see workers/handlers.py.
 
         Args:
             request: its class has a handler.
             answered: called on the GUI thread with every reply, until the request is cancelled.
+            fills: many pictures for a panel, which wait while photos, models or files are worked on.
             background: wait until nothing else is to be done, as exports do.
         """
-        self.queue.put_job(self._job(request, answered), background=background)
+        self.queue.put_job(self._job(request, answered), fills=fills, background=background)
 
     def cancel(self, request_id: int) -> None:
         """Let a submitted request end after the step it is in; no reply of it comes from now on. 0 is no request."""

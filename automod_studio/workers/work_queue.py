@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +20,14 @@ Job = Iterator[None]
 class WorkQueue:
     """Holds at most one waiting render, and any number of jobs in their order. All methods are thread-safe.
 
-    Background jobs (exports, batches) go on only while there are no others.
+    Jobs that fill a panel with pictures go on only while no others wait, such as photos, models and files; background
+    jobs (exports, batches) only while there are none of either kind.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._render: Callable[[], None] | None = None
-        self._jobs: deque[Job] = deque()
-        self._background: deque[Job] = deque()
+        self._jobs: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # the most urgent first
         self._closed = False
 
     def put_render(self, render: Callable[[], None]) -> None:
@@ -35,10 +36,10 @@ class WorkQueue:
             self._render = render
             self._changed.notify()
 
-    def put_job(self, job: Job, *, background: bool = False) -> None:
+    def put_job(self, job: Job, *, fills: bool = False, background: bool = False) -> None:
         """Append a job; it starts when those before it of its kind are done."""
         with self._changed:
-            (self._background if background else self._jobs).append(job)
+            self._jobs[2 if background else 1 if fills else 0].append(job)
             self._changed.notify()
 
     def close(self) -> None:
@@ -55,7 +56,7 @@ class WorkQueue:
                 if self._closed:
                     break
             self.run_step()
-        for job in (*self._jobs, *self._background):
+        for job in chain(*self._jobs):
             close = getattr(job, "close", None)  # of a generator: its `finally` runs
             if close is not None:
                 close()
@@ -80,11 +81,10 @@ class WorkQueue:
         return True
 
     def _next_job(self) -> Job | None:
-        jobs = self._jobs or self._background
-        return jobs[0] if jobs else None
+        return next((jobs[0] for jobs in self._jobs if jobs), None)
 
     def _drop(self, job: Job) -> None:
         with self._changed:
-            for jobs in (self._jobs, self._background):
+            for jobs in self._jobs:
                 if jobs and jobs[0] is job:
                     jobs.popleft()

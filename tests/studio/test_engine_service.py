@@ -183,6 +183,24 @@ def test_a_cancelled_request_is_closed_and_not_heard_of_again(by_hand) -> None:
     assert heard == []
 
 
+def test_a_photo_does_not_wait_for_a_panel_that_fills() -> None:
+    queue = WorkQueue()
+    done: list[str] = []
+
+    def job(name: str, steps: int) -> Iterator[None]:
+        for step in range(steps):
+            done.append(f"{name} {step}")
+            yield
+
+    queue.put_job(job("export", 1), background=True)
+    queue.put_job(job("grid", 3), fills=True)
+    queue.run_step()
+    queue.put_job(job("photo", 2))
+    while queue.run_step():
+        pass
+    assert done == ["grid 0", "photo 0", "photo 1", "grid 1", "grid 2", "export 0"]
+
+
 def test_background_jobs_wait_for_all_others() -> None:
     done: list[str] = []
 
