@@ -70,6 +70,7 @@ class GridFeature(Feature):
         panel.table.adopted.connect(self._adopt)
         panel.table.looked_at.connect(self._look_at)
         panel.table.looked_away.connect(self._look_away)
+        self.session.changed.connect(self._let_go)
         return panel
 
     def callbacks(self) -> Mapping[str, Callable[..., object]]:
@@ -140,6 +141,12 @@ class GridFeature(Feature):
             side = _SMALL_SIDE if grid.n_cells > _MANY_CELLS else _SIDE
             request = DrawCells(self._asked, document.model, grid, tuple(missing), side)
             self.studio.service.ask(request, self._take_in, fills=True)
+
+    def _let_go(self) -> None:
+        """Draw no more cells of a grid that is out of sight and out of date; it is filled anew when it is seen."""
+        if self._asked and not self.is_seen and not _same(_key_of(self.document), self._made_for):
+            self.studio.service.cancel(self._asked)
+            self._asked, self._made_for = 0, ()
 
     def _take_in(self, reply: CellsDrawn) -> None:
         grid, table = self._grid, self.widget.table

@@ -65,6 +65,7 @@ class VariationsFeature(Feature):
         panel.list.children_wanted.connect(self._draw_from)
         panel.list.looked_at.connect(self._look_at)
         panel.list.looked_away.connect(lambda: self.studio.previewed.emit(None))
+        self.session.changed.connect(self._let_go)
         return panel
 
     def callbacks(self) -> Mapping[str, Callable[..., object]]:
@@ -139,8 +140,6 @@ class VariationsFeature(Feature):
     def refresh(self) -> None:
         """Show settings and children; children that were drawn with others are drawn again."""
         document = self.document
-        if self._base is not None and (document.model is None or document.model.hash != self._base[0].hash):
-            self._forget()
         view = gallery_view(document)
         self.widget.show_view(view)
         if self._base is not None and _settings(document.gallery) != self._drawn_with and view.can_draw:
@@ -148,7 +147,11 @@ class VariationsFeature(Feature):
             return
         self._show_children()
 
-    def _forget(self) -> None:
+    def _let_go(self) -> None:
+        """Forget children of another model than the one in use, also while the panel is out of sight."""
+        model = self.document.model
+        if self._base is None or (model is not None and model.hash == self._base[0].hash):
+            return
         self.studio.service.cancel(self._asked)
         self._base, self._children, self._numbers, self._drawn_with = None, {}, (), ()
         self._before = {}

@@ -1,5 +1,7 @@
 """Variations in the real window: children fill in, are adopted, pinned, redrawn, and lie over the mix."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -253,3 +255,21 @@ def test_as_large_as_all_are_in_sight(qtbot, feature) -> None:
         assert gallery.verticalScrollBar().maximum() == 0, width
     assert min(edges) > MIN_EDGE
     gallery.deleteLater()
+
+
+@pytest.mark.parametrize("title", ["Variations", "Grid"])
+def test_nothing_is_drawn_on_for_a_model_that_went_while_the_panel_was_behind(qtbot, window, feature, title) -> None:
+    session, service = window.studio.session, window.studio.service
+    panel, other = window.features[title], window.features["History"]
+    session.edit("Two of it", lambda d: edits.add_sources(d, [replace(d.sources[0], id=999)]))
+    panel.show_panel()
+    qtbot.waitUntil(lambda: panel.is_seen)
+    feature.draw()
+    other.show_panel()
+    qtbot.waitUntil(lambda: other.is_seen and not panel.is_seen)
+    panel._asked = asked = panel._asked or service.next_id()  # the grid may be full already
+    session.edit("Model", lambda d: edits.set_model(d, replace(d.model, hash="b" * 64), d.sources))
+    assert asked in service._cancelled
+    session.undo()
+    panel.show_panel()
+    qtbot.waitUntil(lambda: panel.is_seen)
