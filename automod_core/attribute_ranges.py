@@ -21,7 +21,7 @@ Ranges = Mapping[str, tuple[int, int]]
 Progress = Callable[[int, int], object]
 
 ENOUGH = 0.75  # of the largest effect: blocks that do less than this are not chosen
-ALIKE = 1.05  # times the least drift: what drags no more than this along counts as equal, and fewer blocks win
+ALIKE = 1.05  # times the least drift per effect: what drags no more than this along counts as equal, fewer blocks win
 TRIAL_FACES = 32  # samples that a range is tried on, if no pictures are given
 TRIAL_SEED = 20_200
 _NO_EFFECT = 0.02  # change of the value per unit asked for, below which nothing was found
@@ -68,10 +68,11 @@ def trial_steps(model: Automodulator, attribute: Attribute, codes: np.ndarray | 
 
 
 def best_blocks(trials: Sequence[Trial], ranges: Ranges, n_blocks: int) -> tuple[int, ...]:
-    """Choose the blocks: of the ranges and joined ranges with enough effect, those with the least drift.
+    """Choose the blocks: of the ranges and joined ranges with enough effect, those with the least drift per effect.
 
-    Enough is 0.75 of the largest effect of any of them. Drifts within 5 % of the least count as equal; of those, the
-    fewest blocks are chosen. Where nothing has an effect, all blocks are.
+    Enough is 0.75 of the largest effect of any of them. What is within 5 % of the least counts as equal; of those, the
+    fewest blocks are chosen, so all blocks are driven where fewer would drag more along. Where nothing has an effect,
+    all blocks are chosen.
 
     Args:
         trials: as `trial_steps` gives them.
@@ -86,9 +87,9 @@ def best_blocks(trials: Sequence[Trial], ranges: Ranges, n_blocks: int) -> tuple
     if largest < _NO_EFFECT:
         return tuple(range(n_blocks))
     enough = [trial for trial in tried if trial.effect >= ENOUGH * largest]
-    least = min(trial.drift for trial in enough)
-    calm = [trial for trial in enough if trial.drift <= ALIKE * least]
-    return min(calm, key=lambda trial: (len(trial.blocks), trial.drift)).blocks
+    least = min(trial.drift / trial.effect for trial in enough)
+    calm = [trial for trial in enough if trial.drift / trial.effect <= ALIKE * least]
+    return min(calm, key=lambda trial: (len(trial.blocks), trial.drift / trial.effect)).blocks
 
 
 def with_trials(attribute: Attribute, trials: Sequence[Trial], ranges: Ranges) -> Attribute:
@@ -100,7 +101,7 @@ def with_trials(attribute: Attribute, trials: Sequence[Trial], ranges: Ranges) -
 def find_range(
     model: Automodulator, attribute: Attribute, codes: np.ndarray | None = None, progress: Progress | None = None
 ) -> Attribute:
-    """Try an attribute in all ranges, and let it drive those where it does most and drags least along.
+    """Try an attribute in all ranges, and let it drive those where it drags least along for what it does.
 
     Args:
         model: the attribute's model.

@@ -37,10 +37,12 @@ from automod_core.latent import expand
 from automod_core.paths import default_model_path, shipped_attributes_dir
 from automod_core.pictures import DEMO_COUNT, DEMO_SEED, demo_pictures, drawn_faces
 
-SEED = 7_000_003  # of the faces to judge by; nothing was tuned on them
+SEED = 9_000_011  # of the faces to judge by, first looked at when the rule for the blocks was fixed
+FIRST_SEED = 7_000_003  # of those that the first rule for the blocks failed on
 READER_STEPS = 3000
 READERS = ("probe", "network")
 RESAMPLES = 1000  # of the faces, for errors
+_SEED_HELP = f"of the faces to judge by (default: {SEED}; {FIRST_SEED} are those that the first set was judged by)"
 _BATCH = 50
 _COLUMNS = ("effect", "all: effect", "leak", "all: leak", "per effect", "all: per effect")
 
@@ -209,7 +211,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the reader is kept, and the figures are written")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the faces to judge by (default: {SEED})")
+    parser.add_argument("--seed", type=int, default=SEED, help=_SEED_HELP)
     parser.add_argument("--faces", type=int, default=200, help="how many (default: 200)")
     parser.add_argument("--attributes", type=Path, default=shipped_attributes_dir(), help="default: those that ship")
     args = parser.parse_args()

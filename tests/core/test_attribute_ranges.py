@@ -61,7 +61,7 @@ def test_trials_are_what_moving_each_face_by_hand_gives(model) -> None:
     assert found.blocks == best_blocks(found.trials, model.scale_ranges, model.n_blocks)
 
 
-def test_the_choice_has_enough_effect_and_little_drift() -> None:
+def test_the_choice_has_enough_effect_and_little_drift_for_it() -> None:
     trials = [
         Trial(0, 1, 0.2, 0.01),  # hardly anything else, but too little of it
         Trial(2, 3, 0.8, 0.4),
@@ -76,6 +76,12 @@ def test_the_choice_has_enough_effect_and_little_drift() -> None:
     assert best_blocks(weaker, RANGES, 5) == (2, 3, 4)
     assert best_blocks([Trial(t.first, t.last, 0.01, t.drift) for t in trials], RANGES, 5) == (0, 1, 2, 3, 4)
     assert best_blocks([], RANGES, 5) == (0, 1, 2, 3, 4)
+
+
+def test_all_blocks_are_driven_where_fewer_drag_more_along_for_what_they_do() -> None:
+    trials = [Trial(2, 4, 0.8, 0.8), Trial(0, 4, 1.0, 0.9)]  # the first drifts less, but moves even less
+    assert best_blocks(trials, RANGES, 5) == (0, 1, 2, 3, 4)
+    assert best_blocks([Trial(2, 4, 0.9, 0.8), trials[1]], RANGES, 5) == (2, 3, 4)
 
 
 def test_of_equal_drifts_the_fewest_blocks_win() -> None:
