@@ -241,6 +241,7 @@ QScrollBar::handle {{ background: {c.control}; border-radius: 4px; margin: 2px; 
 QScrollBar::handle:vertical {{ min-height: 24px; }}
 QScrollBar::handle:horizontal {{ min-width: 24px; }}
 QScrollBar::handle:hover {{ background: {c.faint}; }}
+QAbstractScrollArea::corner {{ background: transparent; border: none; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QProgressBar {{ background: {c.control}; border: none; border-radius: 3px; max-height: 6px; text-align: center; }}

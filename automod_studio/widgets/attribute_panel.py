@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, 
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views_attributes import AttributeRow, AttributesView
 from automod_studio.widgets.attribute_row import AttributeRowWidget
-from automod_studio.widgets.labels import action_button, hint_label, icon_button, link_button, outdented, title_label
+from automod_studio.widgets.labels import action_button, hint_label, icon_button, link_button, title_label
 
 _TEACH = (
     "An attribute is something that pictures have more or less of: a smile, glasses, a beard. "
@@ -116,7 +116,7 @@ class AttributePanel(QWidget):
         buttons = QVBoxLayout(self._buttons)
         buttons.setContentsMargins(0, GRID, 0, 0)
         buttons.addWidget(self.first_button, 0, Qt.AlignmentFlag.AlignLeft)
-        buttons.addLayout(outdented(self.import_link))
+        buttons.addWidget(self.import_link, 0, Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(page)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(GRID)

@@ -90,7 +90,6 @@ class AttributeRowWidget(QWidget):
         head.setSpacing(GRID)
         head.addWidget(self.title, 1)
         head.addWidget(self.toggles)
-        head.addSpacing(GRID)
         head.addWidget(self.keep_button)
         head.addWidget(self.menu_button)
         line = QHBoxLayout()

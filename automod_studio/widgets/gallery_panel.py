@@ -30,6 +30,7 @@ from automod_studio.widgets.plain_slider import PlainSlider
 _SETTINGS_PX = 248
 _ORDERS = (("In order", False), ("Surest first", True))
 _LEAST = (("Show all", -1.0), (f"Fairly sure ({FAIRLY_SURE:g})", FAIRLY_SURE), (f"Sure ({SURE:g})", SURE))
+_BOX_PX = 96  # the least: what stands beside it comes and goes, and must not push the panels at the sides
 _TEACH = "Lock what should stay, choose how far the rest may go, and make variations of this face."
 
 
@@ -232,6 +233,7 @@ def _number_box(name: str, tip: str, low: int, high: int) -> QSpinBox:
 def _box(name: str, tip: str, titles: Sequence[str]) -> QComboBox:
     box = QComboBox()
     box.addItems(list(titles))
+    box.setMinimumWidth(_BOX_PX)
     box.setAccessibleName(name)
     box.setToolTip(tip)
     return box

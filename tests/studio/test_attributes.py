@@ -82,6 +82,7 @@ def drag_to(groove, share: float) -> None:
 def test_without_a_library_the_panel_teaches(qtbot, open_window) -> None:
     panel = open_window().features["Attributes"].widget
     qtbot.waitUntil(lambda: panel.first_button.isVisible())
+    assert panel.import_link.width() >= panel.import_link.sizeHint().width()  # its words are seen whole
     assert "two piles of photos" in panel._hint.text()
     assert panel.rows == {}
 

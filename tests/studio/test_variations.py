@@ -9,7 +9,9 @@ from PySide6.QtCore import QPoint, Qt
 from automod_studio.document import edits
 from automod_studio.document.history import History
 from automod_studio.features.variations import VariationsFeature
+from automod_studio.views_gallery import GalleryView, LayerView
 from automod_studio.widgets.gallery_list import MIN_EDGE
+from automod_studio.widgets.gallery_panel import GalleryPanel
 from automod_studio.windows.main_window import MainWindow
 
 
@@ -273,3 +275,15 @@ def test_nothing_is_drawn_on_for_a_model_that_went_while_the_panel_was_behind(qt
     session.undo()
     panel.show_panel()
     qtbot.waitUntil(lambda: panel.is_seen)
+
+
+def test_the_list_of_adopted_ones_takes_its_room_from_the_boxes(qtbot) -> None:
+    panel = GalleryPanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.show_view(GalleryView(layers=(LayerView("Seed 1, no. 1", "16 px", 0.6),)))
+    more = panel.layers.sizeHint().width()
+    assert panel.layers.isVisible()
+    assert (
+        panel.minimumSizeHint().width() < panel.sizeHint().width() - more // 3
+    )  # else the panels at the sides are pushed away
