@@ -33,13 +33,22 @@ class BalanceSlider(ShareRow):
             parent: the parent widget.
         """
         super().__init__(ShareGroove(first[2], second[2]), parent)
-        if letters:
-            self.row.addWidget(LetterBadge(first[0], first[2], first[1]))
+        self._what = what
+        self._badges = [LetterBadge(letter, color, name) for letter, name, color in (first, second) if letters]
+        for badge in self._badges[:1]:
+            self.row.addWidget(badge)
         self.row.addWidget(self.groove, 1)
-        if letters:
-            self.row.addWidget(LetterBadge(second[0], second[2], second[1]))
+        for badge in self._badges[1:]:
+            self.row.addWidget(badge)
         self.row.addWidget(self.box)
+        self.show_sources(first, second)
 
+    def show_sources(self, first: tuple[str, str, str], second: tuple[str, str, str]) -> None:
+        """Balance two others; arguments as at first."""
+        what = self._what
+        for badge, (letter, name, color) in zip(self._badges, (first, second), strict=False):
+            badge.show_source(letter, color, name)
+        self.groove.set_colors(first[2], second[2])
         label = f"{what}: balance from {first[0]} to {second[0]}".removeprefix(": ")
         self.groove.setAccessibleName(label)
         self.groove.setToolTip(f"From {first[0]} ({first[1]}) to {second[0]} ({second[1]})\n{SLIDER_HELP}")

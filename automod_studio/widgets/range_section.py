@@ -1,70 +1,15 @@
 """One scale range of the mixer: its sliders, and those of its single blocks on request."""
 
-from collections.abc import Callable, Sequence
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from automod_studio.icons import icon
 from automod_studio.theme import GRID
 from automod_studio.views import BlockView, RangeView
-from automod_studio.widgets.balance_slider import BalanceSlider
 from automod_studio.widgets.labels import ElidedLabel, hint_label, icon_button, title_label
 from automod_studio.widgets.share_bar import ShareBar
-from automod_studio.widgets.share_slider import ShareSlider
-
-Sources = Sequence[tuple[str, str, str]]  # (letter, name, colour) each
-
-_COLUMN_PX = 20  # chevrons and letters stand in one column
-
-
-class ShareRows(QWidget):
-    """The sliders that share out one whole: a balance for two sources, else one slider each and a bar of the sum.
-
-    Signals:
-        edited(int, float, bool): source, the share asked for, and whether the gesture is over.
-        reset(): a double-click on a slider.
-    """
-
-    edited = Signal(int, float, bool)
-    reset = Signal()
-
-    def __init__(self, sources: Sources, what: str, compact: bool = False, parent: QWidget | None = None) -> None:
-        """Sliders for two or more sources; `what` is mixed ("Coarse", "16 px"); `compact` for those of a block."""
-        super().__init__(parent)
-        self._sources = tuple(sources)
-        self.bar = ShareBar() if len(sources) > 2 and not compact else None
-        self.balance = BalanceSlider(sources[0], sources[1], what, letters=not compact) if len(sources) == 2 else None
-        self.sliders: list[ShareSlider] = []
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        if self.balance is not None:
-            self.balance.edited.connect(lambda share, finished: self.edited.emit(1, share, finished))
-            self.balance.reset.connect(self.reset)
-            column.addWidget(self.balance)
-            return
-        if self.bar is not None:
-            column.addLayout(_indented(self.bar))
-            column.addSpacing(GRID)
-        for index, (letter, name, color) in enumerate(sources):
-            slider = ShareSlider(letter, color, name, what)
-            slider.edited.connect(self._tell(index))
-            slider.reset.connect(self.reset)
-            self.sliders.append(slider)
-            column.addWidget(slider)
-
-    def show_shares(self, shares: Sequence[float]) -> None:
-        """Show one share per source; nothing is emitted."""
-        if self.balance is not None:
-            self.balance.set_share(shares[1])
-        for slider, share in zip(self.sliders, shares, strict=False):
-            slider.set_share(share)
-        if self.bar is not None:
-            self.bar.show_shares(self._sources, shares)
-
-    def _tell(self, index: int) -> Callable[[float, bool], None]:
-        return lambda share, finished: self.edited.emit(index, share, finished)
+from automod_studio.widgets.share_rows import COLUMN_PX, ShareRows, Sources
+from automod_studio.widgets.slices import Slices
 
 
 class BlockRows(QWidget):
@@ -79,12 +24,18 @@ class BlockRows(QWidget):
     reset = Signal()
 
     def __init__(
-        self, sources: Sources, view: BlockView, range_title: str, column_px: int, parent: QWidget | None = None
+        self,
+        sources: Sources,
+        view: BlockView,
+        range_title: str,
+        column_px: int,
+        slices: Slices,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.bar = ShareBar() if len(sources) > 2 else None
-        self.reset_button = icon_button("reset", f"Reset {view.pixels}", _COLUMN_PX)
-        self.rows = ShareRows(sources, f"{range_title}, {view.pixels}", compact=True)
+        self.reset_button = icon_button("reset", f"Reset {view.pixels}", COLUMN_PX)
+        self.rows = ShareRows(sources, f"{range_title}, {view.pixels}", slices, compact=True)
         self._sources = tuple(sources)
         self.pixels = hint_label(view.pixels)
         self.pixels.setMinimumWidth(column_px)
@@ -92,7 +43,7 @@ class BlockRows(QWidget):
         head.setSpacing(GRID)
         head.addWidget(self.pixels)
         column = QVBoxLayout(self)
-        column.setContentsMargins(_COLUMN_PX + GRID, 0, 0, 0)
+        column.setContentsMargins(COLUMN_PX + GRID, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
         if self.bar is None:  # two sources need but one line
@@ -105,6 +56,11 @@ class BlockRows(QWidget):
         self.rows.reset.connect(self.reset)
         self.reset_button.clicked.connect(lambda: self.reset.emit())
         self.show_view(view)
+
+    def show_sources(self, sources: Sources) -> None:
+        """Be for other sources; not between two and more of them, which are laid out otherwise."""
+        self._sources = tuple(sources)
+        self.rows.show_sources(sources)
 
     def show_view(self, view: BlockView) -> None:
         """Show the block's shares; nothing is emitted."""
@@ -131,16 +87,16 @@ class RangeSection(QWidget):
     block_reset = Signal(int)
     expanded = Signal(bool)
 
-    def __init__(self, sources: Sources, view: RangeView, parent: QWidget | None = None) -> None:
+    def __init__(self, sources: Sources, view: RangeView, slices: Slices, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sources = tuple(sources)
-        self._view = view
+        self._view, self._slices = view, slices
         self.chevron = self._make_chevron()
         self.hint = ElidedLabel()
         self.hint.setProperty("role", "hint")
         self.pixels = hint_label(view.pixels)
         self.reset_button = icon_button("reset", f"Reset {view.title.lower()}")
-        self.rows = ShareRows(sources, view.title)
+        self.rows = ShareRows(sources, view.title, slices)
         self.blocks: dict[int, BlockRows] = {}  # made when first looked at
         self._blocks_box = QWidget()
         self._blocks_column = QVBoxLayout(self._blocks_box)
@@ -155,6 +111,22 @@ class RangeSection(QWidget):
         self.chevron.toggled.connect(self._toggle)
         self.show_view(view)
 
+    def show_sources(self, sources: Sources, view: RangeView) -> None:
+        """Be for other sources; what belongs to those that stay is kept."""
+        before, self._sources = self._sources, tuple(sources)
+        self.rows.show_sources(sources)
+        shown = self.chevron.isChecked()
+        if not shown or (len(before) == 2) != (len(sources) == 2):
+            for gone in self.blocks.values():
+                gone.rows.retire()
+                self._slices.discard(gone)
+            self.blocks = {}
+        for block in self.blocks.values():
+            block.show_sources(sources)
+        self.show_view(view)
+        if shown:
+            self._make_blocks()
+
     def show_view(self, view: RangeView) -> None:
         """Show the range's shares; nothing is emitted."""
         self._view = view
@@ -167,12 +139,19 @@ class RangeSection(QWidget):
             if block.block in self.blocks:
                 self.blocks[block.block].show_view(block)
 
+    def controls(self) -> list[QWidget]:
+        """What can have the focus, as far as it is opened and not about to go."""
+        found = [self.chevron, self.reset_button, *self.rows.controls()]
+        for block in self.blocks.values() if self.chevron.isChecked() else ():
+            found += [*block.rows.controls(), block.reset_button]
+        return found
+
     def set_expanded(self, expanded: bool) -> None:
         """Show or hide the single blocks."""
         self.chevron.setChecked(expanded and len(self._view.blocks) > 1)
 
     def _make_chevron(self) -> QToolButton:
-        button = icon_button("chevron-right", "Show its single blocks", _COLUMN_PX)
+        button = icon_button("chevron-right", "Show its single blocks", COLUMN_PX)
         button.setCheckable(True)
         if len(self._view.blocks) < 2:  # nothing to open, but the column stays
             button.setEnabled(False)
@@ -199,9 +178,8 @@ class RangeSection(QWidget):
         column.addWidget(self._blocks_box)
 
     def _toggle(self, shown: bool) -> None:
-        if shown and not self.blocks:
-            for block in self._view.blocks:
-                self._add_block(block)
+        if shown:
+            self._make_blocks()
         self._blocks_box.setVisible(shown)
         self.chevron.setIcon(icon("chevron-down" if shown else "chevron-right"))
         text = "Hide its single blocks" if shown else "Show its single blocks"
@@ -209,20 +187,17 @@ class RangeSection(QWidget):
         self.chevron.setAccessibleName(text)
         self.expanded.emit(shown)
 
+    def _make_blocks(self) -> None:
+        for block in self._view.blocks:
+            if block.block not in self.blocks:
+                self._add_block(block)
+
     def _add_block(self, view: BlockView) -> None:
         block, letters = view.block, self.pixels.fontMetrics()
         widest = max(letters.horizontalAdvance(b.pixels) for b in self._view.blocks)
         column_px = max(widest, letters.horizontalAdvance("512 px"))  # the same in all ranges but for extra blocks
-        rows = BlockRows(self._sources, view, self._view.title, column_px)
+        rows = BlockRows(self._sources, view, self._view.title, column_px, self._slices)
         rows.edited.connect(lambda source, share, finished: self.block_edited.emit(block, source, share, finished))
         rows.reset.connect(lambda: self.block_reset.emit(block))
         self.blocks[block] = rows
         self._blocks_column.addWidget(rows)
-
-
-def _indented(widget: QWidget) -> QHBoxLayout:
-    """In line with the grooves: past the letters, before the numbers."""
-    row = QHBoxLayout()
-    row.setContentsMargins(_COLUMN_PX + 2 * GRID, 0, 48 + 2 * GRID, 0)
-    row.addWidget(widget)
-    return row

@@ -72,6 +72,16 @@ class ShareGroove(QSlider):
         """The share that is shown, 0..1."""
         return self.value() / TICKS
 
+    def set_colors(self, first: str, last: str) -> None:
+        """Be a track between two other colours."""
+        self._first_color, self._last_color = first, last
+        self.update()
+
+    def drop_gesture(self) -> None:
+        """End the gesture in hand, and say nothing of it."""
+        self._settling.stop()
+        self.setSliderDown(False)
+
     # Gestures
 
     def _move_to(self, ticks: float) -> None:

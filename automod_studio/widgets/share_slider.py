@@ -26,12 +26,22 @@ class ShareSlider(ShareRow):
             parent: the parent widget.
         """
         super().__init__(ShareGroove(color, color), parent)
+        self._what = what
+        self._source: tuple[str, str, str] | None = None
         self.badge = LetterBadge(letter, color, name)
         self.row.addWidget(self.badge)
         self.row.addWidget(self.groove, 1)
         self.row.addWidget(self.box)
+        self.show_source(letter, color, name)
 
-        label = f"{what}: share of {letter}".removeprefix(": ").strip()
+    def show_source(self, letter: str, color: str, name: str) -> None:
+        """Be another source's; arguments as at first."""
+        if (letter, color, name) == self._source:
+            return
+        self._source = letter, color, name
+        self.badge.show_source(letter, color, name)
+        self.groove.set_colors(color, color)
+        label = f"{self._what}: share of {letter}".removeprefix(": ").strip()
         self.groove.setAccessibleName(label)
         self.box.setAccessibleName(f"{label}, typed")
         self.groove.setToolTip(f"How much {letter} ({name}) gives\n{SLIDER_HELP}")

@@ -31,6 +31,7 @@ class SourceCard(QWidget):
     def __init__(self, view: SourceView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = view
+        self._shown: SourceView | None = None
         self.badge = LetterBadge(view.letter, view.color, view.name)
         self.name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.pictures = PicturePair()
@@ -55,7 +56,10 @@ class SourceCard(QWidget):
 
     def show_view(self, view: SourceView) -> None:
         """Show a source; nothing is emitted."""
-        self._view = view
+        before, self._view = self._shown, view
+        self._shown = view
+        if before is not None and _look_the_same(before, view):
+            return
         self.badge.show_source(view.letter, view.color, view.name)
         self.badge.setVisible(bool(view.letter))
         self.name.setText(view.name)
@@ -188,6 +192,15 @@ class SourceCard(QWidget):
             painter.setPen(QPen(QColor(colors.accent), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(frame, 6, 6)
+
+
+def _look_the_same(one: SourceView, other: SourceView) -> bool:
+    pictures = one.thumbnail is other.thumbnail and one.reconstruction is other.reconstruction
+    return pictures and _said(one) == _said(other)
+
+
+def _said(view: SourceView) -> tuple[object, ...]:
+    return view.letter, view.name, view.color, view.fidelity, view.level, view.advice, view.advice_button, view.busy
 
 
 def _name_of(button: QToolButton, card: SourceCard) -> str:

@@ -12,14 +12,16 @@ from automod_studio.theme import GRID, MARGIN
 from automod_studio.views import SourceView
 from automod_studio.widgets.empty_tray import EmptyTray
 from automod_studio.widgets.labels import action_button
+from automod_studio.widgets.slices import Slices
 from automod_studio.widgets.source_card import SourceCard
 
 _TEXT_PX = 104  # what a card keeps for its texts
+_AT_ONCE, _PER_TURN = 3, 2  # cards; one takes about 3 ms to make, lay out and paint
 _SMALLEST_PX, _LARGEST_PX = 56, 112  # edge of a picture on a card
 
 
 class SourceTray(QWidget):
-    """One card per source, or the empty state.
+    """One card per source, or the empty state. Where many come at once, the last cards are made later.
 
     Signals:
         add_clicked(): choose photos in a dialog.
@@ -36,7 +38,10 @@ class SourceTray(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.cards: list[SourceCard] = []
+        self._views: tuple[SourceView, ...] = ()
+        self._cards: dict[int, SourceCard] = {}  # by the source's id
+        self._slices = Slices(_AT_ONCE, _PER_TURN, self)
+        self._edge = _SMALLEST_PX
         self.empty = EmptyTray()
         self.empty.add_clicked.connect(self.add_clicked)
         self.empty.sample_clicked.connect(self.sample_clicked)
@@ -53,25 +58,34 @@ class SourceTray(QWidget):
         self.setMinimumWidth(248)
         self.setAccessibleName("Photos")
 
+    @property
+    def cards(self) -> list[SourceCard]:
+        """The cards that are made, from top to bottom."""
+        return [self._cards[view.id] for view in self._views if view.id in self._cards]
+
     def show_view(self, views: Sequence[SourceView]) -> None:
         """Show these sources, one card each; nothing is emitted."""
         focused = next((index for index, card in enumerate(self.cards) if card.hasFocus()), None)
-        known = {card.source_id: card for card in self.cards}
+        self._views = tuple(views)
         kept = {view.id for view in views}
-        self.cards = [known.get(view.id) or self._make_card(view) for view in views]
-        for gone in (card for source, card in known.items() if source not in kept):
-            gone.blockSignals(True)
-            self._column.removeWidget(gone)
-            gone.hide()
-            gone.deleteLater()
-        for index, (card, view) in enumerate(zip(self.cards, views, strict=True)):
-            if self._column.indexOf(card) != index:
-                self._column.insertWidget(index, card)
-            card.show_view(view)
+        for gone in [source for source in self._cards if source not in kept]:
+            self._column.removeWidget(self._cards[gone])
+            self._slices.discard(self._cards.pop(gone))
+        place = 0
+        for view in views:
+            card = self._cards.get(view.id)
+            if card is not None:
+                self._put(card, place)
+                card.show_view(view)
+                place += 1
+        if place < len(views):
+            self._slices.add(self._make_next, len(views) - place)
+            self._slices.start()
         self._fit_pictures()
         self._pages.setCurrentIndex(1 if views else 0)
-        if focused is not None and self.cards and not any(card.hasFocus() for card in self.cards):
-            self.cards[min(focused, len(self.cards) - 1)].setFocus()  # the next card takes a removed one's place
+        cards = self.cards
+        if focused is not None and cards and not any(card.hasFocus() for card in cards):
+            cards[min(focused, len(cards) - 1)].setFocus()  # the next card takes a removed one's place
 
     def show_samples(self, samples: Sequence[tuple[str, np.ndarray]]) -> None:
         """Offer these pictures while there is no photo: (path, (H, W, 3) uint8) each."""
@@ -88,6 +102,21 @@ class SourceTray(QWidget):
         super().resizeEvent(event)
         self._fit_pictures()
 
+    def _put(self, card: SourceCard, place: int) -> None:
+        if self._column.indexOf(card) != place:
+            self._column.insertWidget(place, card)
+
+    def _make_next(self) -> bool:
+        """Make one card, if one is missing."""
+        place = next((i for i, view in enumerate(self._views) if view.id not in self._cards), None)
+        if place is None:
+            return False
+        view = self._views[place]
+        card = self._cards[view.id] = self._make_card(view)
+        card.set_picture_edge(self._edge)
+        self._put(card, place)  # all before it are there
+        return True
+
     def _make_card(self, view: SourceView) -> SourceCard:
         card = SourceCard(view)
         card.selected.connect(self.selected)
@@ -98,19 +127,20 @@ class SourceTray(QWidget):
         return card
 
     def _step(self, card: SourceCard, step: int) -> None:
-        index = self.cards.index(card) + step
-        if index >= len(self.cards):
+        cards = self.cards
+        index = cards.index(card) + step
+        if index >= len(cards):
             self.add_button.setFocus(Qt.FocusReason.TabFocusReason)
         elif index >= 0:
-            self.cards[index].setFocus(Qt.FocusReason.TabFocusReason)
-            self._area.ensureWidgetVisible(self.cards[index], 0, 0)
+            cards[index].setFocus(Qt.FocusReason.TabFocusReason)
+            self._area.ensureWidgetVisible(cards[index], 0, 0)
 
     def _fit_pictures(self) -> None:
         """A wider tray shows larger pictures."""
         room = (self.width() - 2 * MARGIN - _TEXT_PX - 2 * GRID) // 2
-        edge = min(max(room // GRID * GRID, _SMALLEST_PX), _LARGEST_PX)
-        for card in self.cards:
-            card.set_picture_edge(edge)
+        self._edge = min(max(room // GRID * GRID, _SMALLEST_PX), _LARGEST_PX)
+        for card in self._cards.values():
+            card.set_picture_edge(self._edge)
 
     def _make_cards_page(self) -> QWidget:
         content = QWidget()

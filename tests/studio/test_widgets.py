@@ -376,6 +376,7 @@ def test_six_photos_have_a_slider_each_and_a_bar_of_the_sum(qtbot, shown) -> Non
     shown(panel)
     panel.show_view(mixer_view(6))
     rows = panel.sections["medium"].rows
+    qtbot.waitUntil(lambda: len(rows.sliders) == 6)  # the last of many come a moment later
     assert [slider.share() for slider in rows.sliders] == pytest.approx([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
     assert rows.bar.accessibleName() == "A 0.50, B 0.10, C 0.10, D 0.10, E 0.10, F 0.10"
     edits = heard(panel.share_edited)
