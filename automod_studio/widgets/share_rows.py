@@ -75,6 +75,10 @@ class ShareRows(QWidget):
         for key, (letter, name, color) in zip(self._keys, self._sources, strict=True):
             if key in self._sliders:
                 self._sliders[key].show_source(letter, color, name)
+        places = [self._column.indexOf(slider) for slider in self.sliders]
+        if places != sorted(places):
+            for slider in self.sliders:
+                self._column.addWidget(slider)  # after the others
         self._slices.add(self._make_next, len(wanted) - len(self._sliders))
 
     def show_shares(self, shares: Sequence[float]) -> None:
