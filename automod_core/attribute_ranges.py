@@ -128,13 +128,14 @@ def blocks_named(text: str, ranges: Ranges, n_blocks: int) -> tuple[int, ...]:
         UserError: a word names neither a range nor blocks of the model, or there is none.
     """
     chosen: set[int] = set()
+    numbers = [str(block) for block in range(n_blocks)]
     for word in (part.strip() for part in text.split(",")):
         low, dash, high = (part.strip() for part in word.partition("-"))
         if word in ranges:
             first, last = ranges[word]
         elif word == "all":
             first, last = 0, n_blocks - 1
-        elif low.isdecimal() and (high.isdecimal() or not dash):
+        elif low in numbers and (high in numbers or not dash):
             first, last = int(low), int(high or low)
         else:
             first, last = 0, -1

@@ -13,7 +13,15 @@ from automod_core.config import level_size
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
+_PIXELS_BETWEEN_BREATHS = 4 * 64**2
 BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the first ones come soon
+
+
+def batch_between_breaths(model: "Automodulator") -> int:
+    """How many pictures to decode at once where something else waits for its turn: few on a processor."""
+    if model.device.type != "cpu":
+        return BATCH
+    return min(max(1, _PIXELS_BETWEEN_BREATHS // model.resolution**2), BATCH)
 
 
 def decode_shared(

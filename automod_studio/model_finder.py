@@ -21,9 +21,12 @@ class ModelFinder:
         self._code_sizes: dict[str, int] = {}
 
     def find(self, model_hash: str, hint: str = "") -> ModelRef | None:
-        """The model of a hash, as its file says; None if it is in none of the files, nor where it was (`hint`)."""
+        """The model of a hash, as its file says; None if it is in none of the files, nor where it was (`hint`).
+
+        A hint comes out of a file that may be a stranger's: one that names another computer is not followed.
+        """
         if model_hash not in self._found:
-            for path in (*self._paths, hint):
+            for path in (*self._paths, "" if hint.startswith(("\\\\", "//")) else hint):
                 card = self._card(path) if path else None
                 if card is not None and card.weights_sha256 == model_hash:
                     self._found[model_hash] = ref_of(path, card)

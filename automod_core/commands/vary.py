@@ -87,11 +87,12 @@ def locked_blocks(text: str, ranges: Mapping[str, tuple[int, int]], n_blocks: in
     """
     locked: set[int] = set()
     words = [word.strip() for word in text.split(",") if word.strip()]
+    blocks = [str(block) for block in range(n_blocks)]
     for word in [] if words == [_NOTHING] else words:
         if word in ranges:
             first, last = ranges[word]
             locked.update(range(first, last + 1))
-        elif word.isdecimal() and int(word) < n_blocks:
+        elif word in blocks:
             locked.add(int(word))
         else:
             there = f"the ranges {named(ranges)}, and blocks 0 to {n_blocks - 1}"

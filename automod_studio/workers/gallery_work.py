@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from automod_core.automodulator import Automodulator
-from automod_core.shared_decode import BATCH
+from automod_core.shared_decode import batch_between_breaths
 from automod_core.variations import Child, draw_children, draw_pictures
 from automod_studio.document.model import ModelRef
 from automod_studio.workers.gallery_requests import ChildrenDrawn, DrawChildren, DrawPins
@@ -15,7 +15,6 @@ from automod_studio.workers.trouble import trouble_of
 if TYPE_CHECKING:
     from automod_studio.workers.engine import Engine
 
-_PIXELS_AT_ONCE = 4 * 64**2  # of the pictures that a processor finishes between two breaths
 
 Start = Callable[[Automodulator, Sequence[int]], Iterator[list[Child]]]
 
@@ -25,7 +24,7 @@ def draw(engine: Engine, request: DrawChildren) -> Iterator[ChildrenDrawn | None
 
     def start(model: Automodulator, indices: Sequence[int]) -> Iterator[list[Child]]:
         how = request.locked, request.strength, request.seed
-        return draw_children(model, request.recipe, *how, indices, _batch(model))
+        return draw_children(model, request.recipe, *how, indices, batch_between_breaths(model))
 
     try:
         for children in _drawn(engine, request.model, start, request.indices):
@@ -39,7 +38,9 @@ def draw_pins(engine: Engine, request: DrawPins) -> Iterator[ChildrenDrawn | Non
     """Answer DrawPins; the last reply has none."""
 
     def start(model: Automodulator, indices: Sequence[int]) -> Iterator[list[Child]]:
-        return draw_pictures(model, [request.recipes[index] for index in indices], indices, _batch(model))
+        return draw_pictures(
+            model, [request.recipes[index] for index in indices], indices, batch_between_breaths(model)
+        )
 
     try:
         for children in _drawn(engine, request.model, start, range(len(request.recipes))):
@@ -65,9 +66,3 @@ def _drawn(engine: Engine, ref: ModelRef, start: Start, indices: Sequence[int]) 
         children, _notice = engine.with_fallback(step)
         left = [index for index in left if index not in {child.index for child in children}]
         yield children
-
-
-def _batch(model: Automodulator) -> int:
-    if model.device.type != "cpu":
-        return BATCH
-    return min(max(1, _PIXELS_AT_ONCE // model.resolution**2), BATCH)

@@ -15,7 +15,7 @@ from PIL import Image
 from automod_core.automodulator import Automodulator
 from automod_core.grids import Grid
 from automod_core.images import to_uint8
-from automod_core.shared_decode import BATCH, decode_shared
+from automod_core.shared_decode import batch_between_breaths, decode_shared
 from automod_core.sheet_export import GridPage, parse_paper
 from automod_core.styles import styles_of
 from automod_studio.document.model import ModelRef
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 Cell = tuple[int, int]
 
 _STYLES_AT_ONCE = 16  # cells whose styles are computed between two breaths
-_PIXELS_AT_ONCE = 4 * 64**2  # of the pictures that a processor finishes between two breaths
 _SAVING_STEP_S = 0.02
 
 
@@ -117,15 +116,9 @@ class _Drawing:
         if model is not self._model:  # the first step, or another device after the first one gave up
             self._model, self._order = model, list(self._left)
             styles = torch.stack([self._styles[cell] for cell in self._order])
-            self._finished = decode_shared(model, styles, batch=_batch(model), breaths=True)
+            self._finished = decode_shared(model, styles, batch=batch_between_breaths(model), breaths=True)
         numbers, pictures = next(self._finished)
         return [self._order[number] for number in numbers], to_uint8(pictures)
-
-
-def _batch(model: Automodulator) -> int:
-    if model.device.type != "cpu":
-        return BATCH
-    return min(max(1, _PIXELS_AT_ONCE // model.resolution**2), BATCH)
 
 
 def _reduced(picture: np.ndarray, most_side: int) -> np.ndarray:

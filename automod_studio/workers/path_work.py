@@ -87,9 +87,11 @@ class _Movie:
 
     def step(self) -> int | None:
         """Frames that are done after one more piece of work; None at the end."""
-        if self._model is None:
-            self._model = self._engine.use(self._request.model).model
-            self._steps = movie_steps(self._request.plan, self._model, self._request.path)
+        model = self._engine.use(self._request.model).model
+        if model is not self._model:  # the first step, or another job found that the graphics card gave up
+            self.close()
+            self._model = model
+            self._steps = movie_steps(self._request.plan, model, self._request.path)
         try:
             return next(self._steps, None)
         except Exception:
