@@ -344,7 +344,7 @@ class Studio(QObject):
             self._report(reply.trouble)
             return
         model_before = self.document.model
-        self.session.edit(f"Open {Path(reply.path).name}", lambda _before: document)
+        self.session.edit(f"Open {Path(reply.path).name}", lambda before: edits.in_place_of(before, document))
         if model_before is None or document.model is None or model_before.hash != document.model.hash:
             self.model_changed.emit()
         self.saved_path = path = Path(reply.path)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from automod_core.attributes import Attribute
     from automod_core.automodulator import Automodulator
 
+_NEAR_CHANCE = 0.7  # of pictures that were not seen, told apart: hardly worth moving
 _MAKE_EPILOG = """\
 4 to 32 pictures on each pile are enough; from 64 on, a classifier takes the place of the difference of the means. The
 blocks that the attribute drives are found by trying, unless --range, --blocks or --all names them. With a factors.csv
@@ -102,6 +103,9 @@ def run_make(args: argparse.Namespace) -> int:
     if not args.quiet:
         _tell(attribute)
         say(f"{args.out}: written.")
+    if attribute.accuracy is not None and attribute.accuracy < _NEAR_CHANCE:
+        told = f"{100 * attribute.accuracy:.0f} %"
+        warn(f"only {told} of other pictures are told apart, and 50 % is chance: take more pictures, or clearer ones.")
     return 0
 
 

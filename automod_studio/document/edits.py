@@ -186,6 +186,13 @@ def set_attribute(document: Document, attribute: AttributeEdit) -> Document:
     return replace(document, attributes=attributes, starter=False)
 
 
+def in_place_of(before: Document, document: Document) -> Document:
+    """A document that was opened, with the pins and the path of the one before if they are of the same model."""
+    if before.model is None or document.model is None or before.model.hash != document.model.hash:
+        return document
+    return replace(document, gallery=before.gallery, path=before.path)
+
+
 def adopt(document: Document, name: str, styles: np.ndarray) -> Document:
     """Make the picture exactly this one, (n_blocks, n) of norm 1, by one variation of all blocks; photos stay."""
     whole = Variation(name, tuple(range(_model(document).n_blocks)), styles)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from automod_core.errors import UserError
+from automod_core.recipe import Recipe
 from automod_core.recipe_batch import Order
 from automod_studio.document.model import Document, ModelRef, recipe_of
 from automod_studio.document.transfer_edits import missing_codes, paste_recipe
@@ -116,7 +117,7 @@ class RecipesPart(Part):
                 face_id=face_id,
                 most_photos=MAX_PHOTOS,
             )
-            self._put(document, edited, paste, face_id)
+            self._put(document, recipe, edited, paste, face_id)
         except UserError as error:
             self._say(str(error), level="warning")
         except KeyError:  # another model came meanwhile, without this range
@@ -125,9 +126,17 @@ class RecipesPart(Part):
             self._say(reply.notice, level="warning")
 
     def _put(
-        self, document: Document, edited: Callable[[Document], Document], paste: _Paste, face_id: int | None
+        self,
+        document: Document,
+        recipe: Recipe,
+        edited: Callable[[Document], Document],
+        paste: _Paste,
+        face_id: int | None,
     ) -> None:
         """Make the edit, and say what happened."""
+        if face_id is None and document.sources and recipe_of(document).to_json() == recipe.to_json():
+            self._say("This picture is made by that recipe: choose the photo that it is to be pasted onto.")
+            return
         face = document.sources[document.index_of(face_id)].name if face_id is not None else ""
         of = f" ({paste.range_name})" if paste.range_name else ""
         self.session.edit(f"Paste recipe{of}{f' on {face}' if face else ''}", edited)

@@ -1,14 +1,14 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
-"""A question at the top of the picture that may be answered or left alone: nothing waits for it."""
+"""A question above the picture that may be answered or left alone: nothing waits for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QSize, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import QEvent, QSize, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from automod_studio.icons import icon_pixmap
 from automod_studio.theme import GRID, MARGIN, colors_of
@@ -39,7 +39,7 @@ class Offer:
 class OfferBar(QWidget):
     """Hidden while there is nothing to ask. A choice or the cross closes it.
 
-    It lies over the top of its parent and takes no room from it.
+    It stands above the picture, which makes room for it: what is asked may take a while to be answered.
 
     Signals:
         closed(): it went away.
@@ -47,7 +47,7 @@ class OfferBar(QWidget):
 
     closed = Signal()
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.offer: Offer | None = None
         self._sign = QLabel()
@@ -62,7 +62,7 @@ class OfferBar(QWidget):
         self._row.addWidget(self._sign)
         self._row.addWidget(self.sentence, 1)
         self._row.addWidget(self.close_button)
-        parent.installEventFilter(self)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.hide()
 
     def show_offer(self, offer: Offer) -> None:
@@ -80,8 +80,6 @@ class OfferBar(QWidget):
             self.buttons.append(button)
         self._paint_sign()
         self.show()
-        self._settle()
-        self.raise_()
 
     def clear(self) -> None:
         """Take the question away."""
@@ -104,24 +102,10 @@ class OfferBar(QWidget):
             button.deleteLater()
         self.buttons = []
 
-    def _settle(self) -> None:
-        ground = self.parentWidget()
-        if ground is not None:
-            self._row.activate()
-            self.setGeometry(0, 0, ground.width(), self._row.sizeHint().height())
-
     def _paint_sign(self) -> None:
         if self.offer is not None:
             ink = QColor(colors_of(self).accent)
             self._sign.setPixmap(icon_pixmap(self.offer.icon, ink, _ICON_PX, self.devicePixelRatioF()))
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and watched is self.parentWidget():
-            self._settle()
-        return False
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        event.accept()  # not for the picture below
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Cancel):

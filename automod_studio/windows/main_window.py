@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._compared: Source | None = None  # the photo that the canvas compares with
         self.canvas, self.tray = Canvas(), SourceTray()
-        self.messages, self.offers = MessageBar(self.canvas), OfferBar(self.canvas)
+        self.messages, self.offers = MessageBar(self.canvas), OfferBar()
         self.features = {kind.title: kind(studio, self) for kind in FEATURES}
         self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
         self.sessions = next(part for part in self.parts if isinstance(part, SessionsPart))
@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.offers)
         column.addWidget(self.canvas, 1)
         column.addWidget(self.compare.bar)
         column.addWidget(Hairline())

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from automod_core.recipe import AttributeEdit, Variation
 from automod_studio.document import edits
+from automod_studio.document.gallery import Gallery
 from automod_studio.document.model import Document, ModelRef, Source, recipe_of, same_picture
+from automod_studio.document.path import MotionPath
 
 SIZE = 16  # of a code
 RANGES = {"coarse": (0, 1), "medium": (2, 3), "fine": (4, 4)}
@@ -205,3 +207,12 @@ def test_only_what_the_picture_follows_from_makes_another_picture() -> None:
     assert same_picture(document, replace(document, gallery=replace(document.gallery, seed=9)))
     assert not same_picture(document, edits.set_attribute(document, make_attribute("Smile", 1.0)))
     assert not same_picture(document, edits.set_range_share(document, "coarse", 1, 0.3))
+
+
+def test_what_is_opened_keeps_pins_and_path_of_the_same_model() -> None:
+    before = replace(make_document(2), gallery=Gallery(seed=9), path=MotionPath(easing="linear"))
+    opened = edits.in_place_of(before, make_document(1))
+    assert (opened.gallery, opened.path) == (before.gallery, before.path)
+    other = make_document(1)
+    other = replace(other, model=replace(other.model, hash="another"))
+    assert edits.in_place_of(before, other) is other

@@ -480,3 +480,13 @@ def test_everything_in_the_dialog_has_a_name_and_a_tip(dialog) -> None:
     assert all(field.accessibleName() for field in fields)
     for button in (dialog.apply_button, dialog.stop_button, dialog.open_button, *dialog.ranges.values(), *fields[2:]):
         assert button.toolTip()
+
+
+def test_a_picture_is_not_pasted_onto_itself(qtbot, window) -> None:
+    """Without a chosen photo there is nothing to do, and the mix stays as it is."""
+    window.studio.selected_id = None
+    before = window.studio.document
+    window.actions_by_id["copy_recipe"].trigger()
+    with qtbot.waitSignal(window.studio.message, check_params_cb=lambda text, *_: "choose the photo" in text):
+        window.actions_by_id["paste_recipe"].trigger()
+    assert window.studio.document is before
