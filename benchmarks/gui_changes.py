@@ -36,6 +36,7 @@ from automod_studio import studio as studio_module
 from automod_studio.document import edits
 from automod_studio.document.history import History
 from automod_studio.document.model import Source
+from automod_studio.gui_garbage import GuiGarbage
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio
 from automod_studio.windows.main_window import MainWindow
@@ -52,11 +53,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, nargs="+", default=[2, 8, 16, 50, 100])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--blocks", action="store_true", help="with the single blocks of a range opened")
+    parser.add_argument("--blocks", action="store_true", help="with the single blocks of all ranges opened")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gui-changes-") as folder, opened_window(Path(folder)) as window:
         if args.blocks:
-            next(iter(window.features["Mix"].widget.sections.values())).set_expanded(True)
+            for section in window.features["Mix"].widget.sections.values():
+                section.set_expanded(True)
         sys.stdout.write("longest turn of the event loop, ms of the processor: median (worst), sum\n")
         sys.stdout.write("photos" + "".join(f"{name:>24}" for name in _CHANGES) + "\n")
         for count in args.photos:
@@ -75,15 +77,16 @@ def opened_window(folder: Path) -> Iterator[MainWindow]:
     assert isinstance(app, QApplication)
     app_module.dress(app, Settings())
     samples = [make_picture(folder / f"sample-{i}.png", i) for i in range(3)]
-    model = make_tiny_model(folder / "tiny.safetensors", seed=0)
+    model = make_tiny_model(folder / "tiny.safetensors", seed=0, blocks=6)
     with (
         mock.patch.object(studio_module, "default_model_path", return_value=model),
         mock.patch.object(studio_module, "sample_paths", return_value=samples),
     ):
-        settings, service = Settings(), EngineService(app_module.make_engine)
+        garbage, settings, service = GuiGarbage(), Settings(), EngineService(app_module.make_engine)
         window = MainWindow(Studio(service, settings), settings)
         window.first_painted.connect(service.start)
         window.first_painted.connect(lambda: window.studio.start(()))
+        window.studio.ready.connect(garbage.freeze)
         window.resize(1440, 900)
         window.show()
         while window.studio.shown is None:
@@ -92,6 +95,7 @@ def opened_window(folder: Path) -> Iterator[MainWindow]:
         yield window
         window.close()
         service.stop()
+        garbage.stop()
 
 
 def measure(window: MainWindow, count: int, repeats: int) -> dict[str, list[tuple[float, float]]]:

@@ -87,7 +87,9 @@ class MixerPanel(QWidget):
         self._pages.setCurrentIndex(0)
 
     def _clear(self) -> None:
-        self._slices.clear()
+        for section in self.sections.values():
+            section.blockSignals(True)
+            section.retire()
         while (item := self._sections.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 self._slices.discard(widget)  # and with it a gesture in hand: it was one on other photos

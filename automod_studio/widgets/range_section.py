@@ -139,6 +139,11 @@ class RangeSection(QWidget):
             if block.block in self.blocks:
                 self.blocks[block.block].show_view(block)
 
+    def retire(self) -> None:
+        """Make and say nothing any more: the whole is about to be discarded."""
+        for rows in (self.rows, *(block.rows for block in self.blocks.values())):
+            rows.retire()
+
     def controls(self) -> list[QWidget]:
         """What can have the focus, as far as it is opened and not about to go."""
         found = [self.chevron, self.reset_button, *self.rows.controls()]

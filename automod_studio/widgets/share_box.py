@@ -30,6 +30,8 @@ class ShareBox(QDoubleSpinBox):
 
     def set_share(self, share: float) -> None:
         """Show a share without telling anyone."""
+        if round(share, self.decimals()) == self.value():
+            return  # to write the text anew takes its time
         blocked = self.blockSignals(True)
         self.setValue(share)
         self.blockSignals(blocked)

@@ -62,7 +62,9 @@ class ShareGroove(QSlider):
     def set_share(self, share: float) -> None:
         """Show a share (0..1) without telling anyone."""
         ticks = round(min(max(share, 0.0), 1.0) * TICKS)
-        if ticks != self.value() and not self.isSliderDown():
+        if ticks == self.value():
+            return
+        if not self.isSliderDown():
             self._settling.stop()  # undone, or moved by another control: whoever did that has ended the gesture
         blocked = self.blockSignals(True)
         self.setValue(ticks)

@@ -105,9 +105,11 @@ class ShareRows(QWidget):
         return [self.balance] if self.balance is not None else [*self.sliders]
 
     def retire(self) -> None:
-        """Nothing is to be made or said any more."""
+        """Make and say nothing any more; the whole is about to be discarded, and the sliders go before it."""
         self.drop_gesture()
         self._slices.drop(self._make_next)
+        self._slices.destroy(self._sliders.values())
+        self._sliders = {}
 
     def _show_balance(self) -> None:
         if len(self._sources) != 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import shiboken6
 from PySide6.QtCore import QObject, QTimer
@@ -42,15 +42,15 @@ class Slices(QObject):
         """Do not do what was planned, if it was."""
         self._planned.pop(make_next, None)
 
-    def clear(self) -> None:
-        """Make nothing of what was planned."""
-        self._planned.clear()
-
     def discard(self, widget: QWidget) -> None:
         """Take a widget away; what it would still say is not heard."""
         widget.blockSignals(True)
         widget.hide()
-        self._gone.append(widget)
+        self.destroy((widget,))
+
+    def destroy(self, widgets: Iterable[QWidget]) -> None:
+        """Let widgets cease to be, which nobody sees any more."""
+        self._gone.extend(widgets)
         self._clock.start()
 
     def start(self) -> None:
