@@ -28,7 +28,9 @@ STALL_MS = 50.0
 _FRAMES = 6
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 _PACKAGES = ("automod_studio", "automod_core", "tests/soak")
-_HARMLESS = ("does not support propagateSizeHints", "does not support raise", "does not support grabbing the keyboard", "does not support requestActivate")
+_HARMLESS = tuple(
+    f"does not support {what}" for what in ("propagateSizeHints", "raise", "grabbing the keyboard", "requestActivate")
+)
 
 
 @dataclass(frozen=True, slots=True)
