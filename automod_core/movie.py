@@ -214,8 +214,8 @@ def render_frames(
     Yields:
         The frames, in the order of the times. Nothing is computed ahead beyond a few pictures.
     """
-    from automod_core.animation import keyframe_styles, styles_at
     from automod_core.images import to_uint8
+    from automod_core.path_styles import keyframe_styles, styles_at
     from automod_core.shared_decode import BATCH, decode_shared
 
     ends = keyframe_styles(path)

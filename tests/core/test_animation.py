@@ -14,18 +14,16 @@ from automod_core.animation import (
     EASINGS,
     PathKeyframe,
     RecipePath,
-    along,
     frame_count,
     frame_times,
-    keyframe_styles,
     keyframe_times,
     locate,
     progress,
     recipe_of_styles,
     spans_of_ranges,
-    styles_at,
 )
 from automod_core.latent import random_codes
+from automod_core.path_styles import along, keyframe_styles, styles_at
 from automod_core.recipe import Recipe, RecipeSource, Variation
 from automod_core.styles import styles_of
 

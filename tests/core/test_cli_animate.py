@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from automod_core.animation import EASINGS, MAX_SECONDS, MIN_SECONDS, PathKeyframe, RecipePath, frame_times, styles_at
+from automod_core.animation import EASINGS, MAX_SECONDS, MIN_SECONDS, PathKeyframe, RecipePath, frame_times
 from automod_core.automodulator import load_model
 from automod_core.commands import animate
 from automod_core.images import save_image, to_tensor, to_uint8
 from automod_core.model_file import read_card
+from automod_core.path_styles import styles_at
 from automod_core.photos import load_photo, square_crop
 from automod_core.recipe import Recipe, RecipeSource, read_recipe
 from automod_core.styles import styles_of

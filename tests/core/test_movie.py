@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from automod_core import movie_files
-from automod_core.animation import PathKeyframe, RecipePath, frame_times, styles_at
+from automod_core.animation import PathKeyframe, RecipePath, frame_times
 from automod_core.automodulator import Automodulator, load_model
 from automod_core.errors import UserError
 from automod_core.images import to_uint8
@@ -28,6 +28,7 @@ from automod_core.movie import (
     render_frames,
     save_movie,
 )
+from automod_core.path_styles import styles_at
 from automod_core.recipe import Recipe, RecipeSource, read_recipe
 from automod_core.styles import styles_of
 

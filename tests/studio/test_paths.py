@@ -12,9 +12,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from automod_core.animation import styles_at
 from automod_core.automodulator import load_model
 from automod_core.images import to_uint8
+from automod_core.path_styles import styles_at
 from automod_studio.document import edits, path_edits
 from automod_studio.document.model import same_picture
 from automod_studio.features.paths import PathFeature
