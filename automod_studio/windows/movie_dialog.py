@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QLabel,
     QSpinBox,
@@ -23,9 +20,9 @@ from automod_core.movie import MAX_FPS, MAX_SIZE, MIN_SIZE, MoviePlan, MovieSett
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views_path import length_words
-from automod_studio.widgets.labels import hint_label, link_button, title_label
+from automod_studio.widgets.labels import hint_label, title_label
+from automod_studio.windows.export_dialog import ExportDialog
 from automod_studio.windows.form_rows import form_rows, short_path
-from automod_studio.windows.job_panel import ProgressPanel
 from automod_studio.windows.save import with_suffix
 from automod_studio.workers.jobs import JobProgress
 
@@ -39,30 +36,25 @@ _HAS_QUALITY = (".mp4", ".webp")
 _FILTERS = {".mp4": "MP4 (*.mp4)", ".gif": "GIF (*.gif)", ".webp": "WebP (*.webp)", "": "New folder (*)"}
 
 
-class MovieDialog(QDialog):
+class MovieDialog(ExportDialog):
     """Holds the path as it was when the dialog was opened, so the person can go on editing.
 
     Signals:
         save_wanted: MoviePlan.
-        stop_wanted: what is under way is to end; also when the dialog is closed.
     """
 
     save_wanted = Signal(object)
-    stop_wanted = Signal()
+    stopped_words = "Stopped; nothing was saved."
 
     def __init__(
         self, path: RecipePath, resolution: int, name: str, settings: Settings, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._path, self._resolution, self._name, self._settings = path, resolution, name, settings
-        self._running = False
-        self._saved: Path | None = None
         self.setWindowTitle("Export the path")
-        self.setMinimumWidth(440)
         self.format = QComboBox()
         self.size_px, self.fps, self.quality = QSpinBox(), QSpinBox(), QSpinBox()
         self.measure = QLabel()
-        self.panel = ProgressPanel()
         self._set_up()
         self._lay_out()
         self._connect()
@@ -108,40 +100,20 @@ class MovieDialog(QDialog):
         layout.addLayout(form_rows(rows))
         layout.addWidget(self.measure)
         layout.addWidget(self.panel, 1)
-        layout.addWidget(self._make_buttons())
-
-    def _make_buttons(self) -> QDialogButtonBox:
-        box = QDialogButtonBox()
-        role = QDialogButtonBox.ButtonRole.ActionRole
-        self.open_button = link_button("&Open the movie")
-        self.open_button.setToolTip("Show it in the program that plays it")
-        self.open_button.hide()
-        box.addButton(self.open_button, QDialogButtonBox.ButtonRole.HelpRole)
-        self.save_button = box.addButton("Sa&ve…", role)
-        self.save_button.setToolTip("Choose where, and begin")
-        self.stop_button = box.addButton("S&top", role)
-        self.stop_button.setToolTip("Stop; nothing is left behind")
-        close = box.addButton(QDialogButtonBox.StandardButton.Close)
-        close.setToolTip("Close (Esc); what is under way stops")
-        for button in (self.open_button, self.stop_button, close):
-            button.setAutoDefault(False)
-        box.rejected.connect(self.reject)
-        return box
+        layout.addWidget(
+            self._make_buttons(
+                ("&Open the movie", "Show it in the program that plays it"),
+                "Choose where, and begin",
+                "Stop; nothing is left behind",
+            )
+        )
 
     def _connect(self) -> None:
         self.format.currentIndexChanged.connect(self._choose_format)
         for box in (self.size_px, self.fps, self.quality):
             box.valueChanged.connect(self._refresh)
-        self.save_button.clicked.connect(self._save)
-        self.stop_button.clicked.connect(self._stop)
-        self.open_button.clicked.connect(self._open)
 
     # ---- what is asked for ----
-
-    @property
-    def running(self) -> bool:
-        """Whether a movie is being made."""
-        return self._running
 
     @property
     def suffix(self) -> str:
@@ -179,9 +151,7 @@ class MovieDialog(QDialog):
             self.panel.show_error(plan)
             return
         self._remember(target)
-        self._running, self._saved = True, None
-        self.panel.begin()
-        self._refresh()
+        self._begin()
         self.save_wanted.emit(plan)
 
     def _remember(self, target: Path) -> None:
@@ -189,11 +159,6 @@ class MovieDialog(QDialog):
         self._settings.set_value("movie/format", self.suffix or "folder")
         self._settings.set_value("movie/fps", str(self.fps.value()))
         self._settings.set_value("movie/quality", str(self.quality.value()))
-
-    def _stop(self) -> None:
-        if self._running:
-            self._finish("Stopped; nothing was saved.")
-            self.stop_wanted.emit()
 
     # ---- how it goes ----
 
@@ -207,20 +172,6 @@ class MovieDialog(QDialog):
         self._saved = target
         self._finish(f"Saved {short_path(target)}.")
 
-    def show_trouble(self, sentence: str, details: str) -> None:
-        """Show what broke it off; nothing was saved."""
-        self._finish(sentence, details, is_error=True)
-
-    def _finish(self, words: str, details: str = "", *, is_error: bool = False) -> None:
-        self._running = False
-        self.panel.end(words, details, is_error=is_error)
-        self._refresh()
-
-    def done(self, result: int) -> None:
-        """Close, whichever way it was asked for: stop the work first."""
-        self._stop()
-        super().done(result)
-
     def _refresh(self) -> None:
         plan = self._plan(Path("movie" + self.suffix) if self.suffix else Path("no such folder"))
         if isinstance(plan, MoviePlan):
@@ -232,12 +183,4 @@ class MovieDialog(QDialog):
         for widget in (self.format, self.size_px, self.fps):
             widget.setEnabled(not self._running)
         self.quality.setEnabled(not self._running and self.suffix in _HAS_QUALITY)
-        self.save_button.setVisible(not self._running)
-        self.save_button.setEnabled(isinstance(plan, MoviePlan))
-        self.stop_button.setVisible(self._running)
-        (self.stop_button if self._running else self.save_button).setDefault(True)
-        self.open_button.setVisible(self._saved is not None)
-
-    def _open(self) -> None:
-        if self._saved is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._saved)))
+        self._show_buttons(can_save=isinstance(plan, MoviePlan))

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QLabel,
     QSpinBox,
@@ -25,40 +22,34 @@ from automod_core.grids import Grid
 from automod_core.sheet_export import DEFAULT_DPI, MAX_DPI, MIN_DPI, PAPERS, PageSize, measure_page, parse_paper
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
-from automod_studio.widgets.labels import hint_label, link_button, title_label
+from automod_studio.widgets.labels import hint_label, title_label
+from automod_studio.windows.export_dialog import ExportDialog
 from automod_studio.windows.form_rows import form_rows, short_path
-from automod_studio.windows.job_panel import ProgressPanel
 from automod_studio.windows.save import with_suffix
 from automod_studio.workers.jobs import JobProgress
 
 _HINT = "All cells in full size on one page, with the photos and their names at its edges."
 
 
-class SheetDialog(QDialog):
+class SheetDialog(ExportDialog):
     """Holds the grid as it was when the dialog was opened, so the person can go on editing.
 
     Signals:
         save_wanted: Path, str paper, int dots per inch, bool smooth.
-        stop_wanted: what is under way is to end; also when the dialog is closed.
     """
 
     save_wanted = Signal(object, str, int, bool)
-    stop_wanted = Signal()
 
     def __init__(
         self, grid: Grid, photos: Mapping[int, np.ndarray], settings: Settings, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._grid, self._photos, self._settings = grid, photos, settings
-        self._running = False
-        self._saved: Path | None = None
         self.setWindowTitle("Export the grid")
-        self.setMinimumWidth(440)
         self.paper = QComboBox()
         self.dpi = QSpinBox()
         self.pixels = QCheckBox("Show the model's own &pixels")
         self.measure = QLabel()
-        self.panel = ProgressPanel()
         self._set_up()
         self._lay_out()
         self._connect()
@@ -92,39 +83,19 @@ class SheetDialog(QDialog):
         layout.addLayout(form_rows([("Pap&er", (self.paper,)), ("&Sharpness", (self.dpi,)), ("", (self.pixels,))]))
         layout.addWidget(self.measure)
         layout.addWidget(self.panel, 1)
-        layout.addWidget(self._make_buttons())
-
-    def _make_buttons(self) -> QDialogButtonBox:
-        box = QDialogButtonBox()
-        role = QDialogButtonBox.ButtonRole.ActionRole
-        self.open_button = link_button("&Open the sheet")
-        self.open_button.setToolTip("Show the sheet in the program for pictures")
-        self.open_button.hide()
-        box.addButton(self.open_button, QDialogButtonBox.ButtonRole.HelpRole)
-        self.save_button = box.addButton("Sa&ve…", role)
-        self.save_button.setToolTip("Choose a file, and begin")
-        self.stop_button = box.addButton("S&top", role)
-        self.stop_button.setToolTip("Stop; no file is written")
-        close = box.addButton(QDialogButtonBox.StandardButton.Close)
-        close.setToolTip("Close (Esc); what is under way stops")
-        for button in (self.open_button, self.stop_button, close):
-            button.setAutoDefault(False)
-        box.rejected.connect(self.reject)
-        return box
+        layout.addWidget(
+            self._make_buttons(
+                ("&Open the sheet", "Show the sheet in the program for pictures"),
+                "Choose a file, and begin",
+                "Stop; no file is written",
+            )
+        )
 
     def _connect(self) -> None:
         self.paper.editTextChanged.connect(self._refresh)
         self.dpi.valueChanged.connect(self._refresh)
-        self.save_button.clicked.connect(self._save)
-        self.stop_button.clicked.connect(self._stop)
-        self.open_button.clicked.connect(self._open)
 
     # ---- what is asked for ----
-
-    @property
-    def running(self) -> bool:
-        """Whether a sheet is being made."""
-        return self._running
 
     def _size(self) -> PageSize | str:
         """How large the page comes out, or why it cannot be made."""
@@ -148,15 +119,8 @@ class SheetDialog(QDialog):
         self._settings.set_value("sheet/paper", self.paper.currentText())
         self._settings.set_value("sheet/dpi", str(self.dpi.value()))
         self._settings.set_flag("sheet/pixels", self.pixels.isChecked())
-        self._running, self._saved = True, None
-        self.panel.begin()
-        self._refresh()
+        self._begin()
         self.save_wanted.emit(path, self.paper.currentText(), self.dpi.value(), not self.pixels.isChecked())
-
-    def _stop(self) -> None:
-        if self._running:
-            self._finish("Stopped.")
-            self.stop_wanted.emit()
 
     # ---- how it goes ----
 
@@ -171,20 +135,6 @@ class SheetDialog(QDialog):
         width, height = size_mm
         self._finish(f"Saved {short_path(path)}, {width:.0f} x {height:.0f} mm.")
 
-    def show_trouble(self, sentence: str, details: str) -> None:
-        """Show what broke it off; no file was written."""
-        self._finish(sentence, details, is_error=True)
-
-    def _finish(self, words: str, details: str = "", *, is_error: bool = False) -> None:
-        self._running = False
-        self.panel.end(words, details, is_error=is_error)
-        self._refresh()
-
-    def done(self, result: int) -> None:
-        """Close, whichever way it was asked for: stop the work first."""
-        self._stop()
-        super().done(result)
-
     def _refresh(self) -> None:
         size = self._size()
         fits = isinstance(size, PageSize)
@@ -196,12 +146,4 @@ class SheetDialog(QDialog):
             self.measure.setText(size)
         for widget in (self.paper, self.dpi, self.pixels):
             widget.setEnabled(not self._running)
-        self.save_button.setVisible(not self._running)
-        self.save_button.setEnabled(fits)
-        self.stop_button.setVisible(self._running)
-        (self.stop_button if self._running else self.save_button).setDefault(True)
-        self.open_button.setVisible(self._saved is not None)
-
-    def _open(self) -> None:
-        if self._saved is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._saved)))
+        self._show_buttons(can_save=fits)
