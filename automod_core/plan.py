@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from automod_core.config import ModelConfig, level_size
+from automod_core.config import level_size
 from automod_core.faces.factor_net import FacePerception, FactorNet, perceptual_distance
 from automod_core.invariance import FlipPairs
-from automod_core.schedule import Phase
+from automod_core.network_work import feature_values, multiply_adds
+from automod_core.plan_result import PhasePlan, Plan
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 from automod_core.training_pictures import PairSource, Perception, PictureSource
@@ -26,56 +27,6 @@ _SHEET_PICTURES = 64
 _SHEET_SIDES = (128, 256)  # pixels; pictures on a sheet are enlarged or reduced to that
 
 Report = Callable[[int, int], object]  # (phases done, all)
-
-
-@dataclass(frozen=True)
-class PhasePlan:
-    """What a phase takes.
-
-    Attributes:
-        seconds: of the whole phase.
-        memory: bytes at the peak, of the process on a CPU, of tensors on a graphics card; None if nobody can tell.
-        measured: whether both were measured with the phase's own batch, and not extrapolated.
-        fits: whether the memory is there.
-    """
-
-    phase: Phase
-    seconds: float
-    memory: int | None
-    measured: bool
-    fits: bool
-
-    @property
-    def steps(self) -> int:
-        """Steps of the phase."""
-        return -(-self.phase.images // self.phase.batch)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run takes.
-
-    Attributes:
-        device: where it would run.
-        phases: one by one.
-        disk: what is written -> bytes, each at most.
-        compiles: whether the networks are to be compiled, which the dry run does not.
-    """
-
-    device: str
-    phases: tuple[PhasePlan, ...]
-    disk: dict[str, int]
-    compiles: bool
-
-    @property
-    def seconds(self) -> float:
-        """Time of all steps."""
-        return sum(phase.seconds for phase in self.phases)
-
-    @property
-    def memory(self) -> int | None:
-        """Bytes at the peak."""
-        return max((phase.memory for phase in self.phases if phase.memory is not None), default=None)
 
 
 def plan(
@@ -114,39 +65,6 @@ def plan(
         if report:
             report(index + 1, len(config.phases))
     return Plan(str(device), tuple(phases), _disk(trainer, pictures), config.compile)
-
-
-# ---- the work of a network ----
-
-
-def multiply_adds(model: ModelConfig, level: int) -> tuple[int, int]:
-    """Multiplications of encoding, and of decoding, one picture of a level without a fade."""
-    n, channels, stages = model.code_size, model.decoder_channels, model.encoder_channels
-    decode = 3 * channels[level] * level_size(level) ** 2
-    blocks = [here for here in model.block_levels if here <= level]
-    for i, (before, here) in enumerate(zip((0, *blocks), blocks, strict=False)):
-        c, area = channels[here], level_size(here) ** 2
-        taps = 4 if here > before else 9  # an up-sampling convolution meets each pixel of the smaller map
-        decode += area * c * taps * channels[before] + 2 * n * c
-        decode += area * c * 9 if here > before else 0  # the blur
-        decode += area * c * 9 * c + 2 * n * c if i else 0
-    encode = 3 * stages[level] * level_size(level) ** 2
-    for here in range(level + 1):
-        out, area = stages[max(here - 1, 0)], level_size(here) ** 2
-        encode += area * 9 * stages[here] * out + (area * 9 * out * out if here else area * out * n)
-    return encode, decode
-
-
-def _values(model: ModelConfig, level: int) -> int:
-    """Numbers in the feature maps of one picture that is encoded and decoded."""
-    decoder = sum(
-        2 * model.decoder_channels[here] * level_size(here) ** 2 for here in model.block_levels if here <= level
-    )
-    sizes = range(level + 1)
-    encoder = sum(
-        (model.encoder_channels[i] + model.encoder_channels[max(i - 1, 0)]) * level_size(i) ** 2 for i in sizes
-    )
-    return decoder + encoder
 
 
 # ---- the dry run ----
@@ -275,7 +193,7 @@ class _DryRun:
         pictures = min(batch, phase.micro_batch or batch)
         networks = (self._trainer.encoder, self._trainer.decoder)
         weights = sum(p.numel() for network in networks for p in network.parameters())
-        return pictures * _values(self._config.model, phase.level) * _COPIES * item + 4 * weights
+        return pictures * feature_values(self._config.model, phase.level) * _COPIES * item + 4 * weights
 
     def _fits(self, index: int, batch: int) -> bool:
         room = self._memory.room()
@@ -394,68 +312,3 @@ def _disk(trainer: Trainer, pictures: int) -> dict[str, int]:
     disk[f"{config.keep_checkpoints + 1} checkpoints"] = (config.keep_checkpoints + 1) * checkpoint
     disk["log"] = _LOG_LINE_BYTES * (1 + config.total_images // config.log_images)
     return {name: size for name, size in disk.items() if size}
-
-
-# ---- words ----
-
-
-def render(plan: Plan) -> str:
-    """Tell a plan as a table and a few lines."""
-    head = ("phase", "pixels", "images", "fading", "batch", "steps", "time", "memory")
-    rows = [head, *(_row(number, part) for number, part in enumerate(plan.phases))]
-    total = sum(part.phase.images for part in plan.phases)
-    steps = sum(part.steps for part in plan.phases)
-    rough = "" if all(part.measured for part in plan.phases) else "~"
-    rows.append(
-        ("all", "", f"{total:,}", "", "", f"{steps:,}", rough + _duration(plan.seconds), _size(plan.memory, rough))
-    )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(word.rjust(width) for word, width in zip(row, widths, strict=True)) for row in rows]
-    disk = ", ".join(f"{name} {_size(size)}" for name, size in plan.disk.items())
-    lines += ["", f"Disk, at most: {_size(sum(plan.disk.values()))} ({disk})."]
-    lines.append(f"Time and memory are those of a few steps on {plan.device}, without reading pictures and saving.")
-    if rough:
-        lines.append("~ is estimated, from a smaller batch or from the multiplications of the networks.")
-    if plan.compiles:
-        lines.append("The steps were not compiled: with compile = true they should be faster.")
-    tight = [str(number) for number, part in enumerate(plan.phases) if not part.fits]
-    if tight:
-        lines.append(
-            f"Not enough memory for phase {', '.join(tight)}: give micro_batch, as in --set phases.all.micro_batch=4, "
-            "or --activation-checkpointing."
-        )
-    return "\n".join(lines)
-
-
-def _row(number: int, part: PhasePlan) -> tuple[str, ...]:
-    phase, rough = part.phase, "" if part.measured else "~"
-    return (
-        str(number),
-        str(phase.resolution),
-        f"{phase.images:,}",
-        f"{phase.fade_images:,}",
-        str(phase.batch),
-        f"{part.steps:,}",
-        rough + _duration(part.seconds),
-        _size(part.memory, rough),
-    )
-
-
-def _duration(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "unknown"
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d}"
-    days = seconds / 86400
-    return f"{days:.1f} days" if days < 365 else f"{days / 365.25:,.1f} years"
-
-
-def _size(size: int | None, rough: str = "") -> str:
-    if size is None:
-        return "unknown"
-    return rough + (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB")

@@ -1,6 +1,7 @@
 """automod train: a model from demo faces or from your own photos."""
 
 import argparse
+import json
 import os
 import signal
 import threading
@@ -78,6 +79,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--plan", action="store_true", help="take a few steps of each phase, print what the run will take, and end"
     )
+    parser.add_argument("--json", action="store_true", help="with --plan: print it for programs, as lines of JSON")
     add_device_option(parser)
     add_config_options(parser)
 
@@ -94,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("a new run needs --data: demo, or photos")
     if args.extend and not args.resume:
         args.parser.error("--extend belongs to a run that is resumed")
+    if args.json and not args.plan:
+        args.parser.error("--json belongs to --plan")
     config = None if args.resume else config_from_args(args)
     prepare_torch()
     import torch
@@ -125,8 +129,9 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     from automod_core.automodulator import choose_device
     from automod_core.config_file import load_config
     from automod_core.data.opening import open_collection
-    from automod_core.plan import UntrainedPerception, plan, render
-    from automod_core.run import CONFIG, read_about
+    from automod_core.plan import UntrainedPerception, plan
+    from automod_core.plan_result import render
+    from automod_core.run_folder import CONFIG, read_about
 
     if config is None:
         config = load_config(args.resume / CONFIG)
@@ -137,14 +142,19 @@ def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
     elif data and data != DEMO_DATA:
         with closing(open_collection(data, max(phase.resolution for phase in config.phases))) as collection:
             pictures = len(collection)
-    with progress(args, "Trying", "phases") as report:
+    with progress(args, "Trying", "phases") as show:
+        report = _print_progress if args.json else show
         found = plan(config, device, pictures=pictures, perception=perception, report=report)
-    say(render(found))
+    say(json.dumps({"plan": found.to_dict()}) if args.json else render(found))
     return 0
 
 
+def _print_progress(done: int, total: int) -> None:
+    say(json.dumps({"progress": {"done": done, "total": total}}))
+
+
 def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World", device: "torch.device") -> int:
-    from automod_core.run import list_passed_over
+    from automod_core.run_folder import list_passed_over
 
     folder: Path = args.out or args.resume
     if config is not None and _is_new(folder, world):
@@ -169,7 +179,7 @@ def _is_new(folder: Path, world: "World") -> bool:
 
     The first process says so for all: a slower one might look when the first has begun to write already.
     """
-    from automod_core.checkpoints import checkpoint_paths
+    from automod_core.checkpoint_folders import checkpoint_paths
 
     return not (_is_started_again() and world.any(world.is_first and bool(checkpoint_paths(folder))))
 
@@ -188,7 +198,8 @@ def _started(
     args: argparse.Namespace, config: "TrainConfig", world: "World", device: "torch.device"
 ) -> "tuple[Trainer, _Data]":
     from automod_core.config_file import DEFAULT_PRESET
-    from automod_core.run import check_free, start_run
+    from automod_core.run import start_run
+    from automod_core.run_folder import check_free
 
     if world.is_first:
         check_free(args.out)
@@ -202,7 +213,8 @@ def _started(
 
 def _resumed(args: argparse.Namespace, folder: Path, world: "World", device: "torch.device") -> "tuple[Trainer, _Data]":
     from automod_core.config_file import load_config
-    from automod_core.run import CONFIG, change_data, check_run, read_about, resume_run
+    from automod_core.run import resume_run
+    from automod_core.run_folder import CONFIG, change_data, check_run, read_about
 
     check_run(folder)
     about, config = read_about(folder), load_config(folder / CONFIG)
@@ -253,7 +265,8 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
 
     from automod_core.data.prefetch import Prefetcher
     from automod_core.report import TensorBoard
-    from automod_core.run import EVENTS, train
+    from automod_core.run import train
+    from automod_core.run_folder import EVENTS
 
     config, pictures = trainer.config, data.pictures
     if pictures.about().get("domain") == "demo-faces" and (config.perceptual_weight or config.perceived_weight):

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from automod_core.config import ARCHITECTURES, ModelConfig
 from automod_core.model import Decoder, Encoder
-from automod_core.plan import PhasePlan, Plan, UntrainedPerception, _Line, multiply_adds, plan, render
+from automod_core.network_work import multiply_adds
+from automod_core.plan import UntrainedPerception, _Line, plan
+from automod_core.plan_result import PhasePlan, Plan, render
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer

@@ -21,7 +21,7 @@ PAPER = ("ffhq512", "ffhq256", "celebahq256", "lsun-bedrooms256", "lsun-cars256"
 
 
 def test_the_presets_that_there_are() -> None:
-    assert set(PRESETS) == {*PAPER, *TABLE_1, "demo", "small"}
+    assert set(PRESETS) == {*PAPER, *TABLE_1, "demo", "small", "quick", "laptop", "gpu"}
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
