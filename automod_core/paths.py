@@ -34,6 +34,11 @@ def attributes_dir() -> Path:
     return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "attributes"
 
 
+def profiles_dir() -> Path:
+    """Folder of the user's saved training settings; not created here."""
+    return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "profiles"
+
+
 def cache_dir() -> Path:
     """Folder for what can be made again; not created here."""
     return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
