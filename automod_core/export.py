@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator
-from automod_core.checkpoints import LATEST, find_checkpoint
+from automod_core.checkpoint_folders import LATEST, find_checkpoint
 from automod_core.data.source import Source
 from automod_core.images import to_uint8
 from automod_core.latent import fit_prior

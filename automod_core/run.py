@@ -7,66 +7,48 @@ a checkpoint; and passed-over.txt, if some of the pictures cannot be used.
 
 import dataclasses
 import itertools
-import json
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from filelock import FileLock, Timeout
 
-from automod_core.checkpoints import (
-    CHECKPOINTS,
-    Checkpoint,
-    Score,
-    checkpoint_paths,
-    find_checkpoint,
-    go_back,
-    read_state,
-    save_checkpoint,
-)
+from automod_core.checkpoint_folders import Checkpoint, Score, checkpoint_paths, find_checkpoint, go_back
+from automod_core.checkpoints import read_state, save_checkpoint
 from automod_core.config_file import load_config, write_config
 from automod_core.data.source import Source
 from automod_core.distributed import World
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
 from automod_core.images import save_image
 from automod_core.latent import expand
 from automod_core.meter import Meter
 from automod_core.model_file import ModelCard, expected_shapes
 from automod_core.report import JsonLines, Report, Several, read_scalars
+from automod_core.run_folder import (
+    CONFIG,
+    LOG,
+    SHEETS,
+    About,
+    check_free,
+    check_run,
+    read_about,
+    write_about,
+    write_text,
+)
+from automod_core.run_lock import only_one
 from automod_core.schedule import moment_at
 from automod_core.sheets import PINNED, current_model, sample_sheet
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 from automod_core.watchdog import Trouble, Watchdog, advice, checkpoint_before, relief
 
-CONFIG, ABOUT, LOG, SHEETS, EVENTS = "config.toml", "run.json", "log.jsonl", "sheets", "events"
-PASSED_OVER = "passed-over.txt"
-_LOCK = ".lock"
-_OLD_CHECKPOINT = "checkpoint.pt"
-_FORMAT_VERSION = 1
 _AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then whether one was told to stop
 _HELD_OUT = 256  # pictures on which a checkpoint is measured
 _HELD_OUT_BATCH = 32
 
 Tell = Callable[[str], object]
-
-
-class About(NamedTuple):
-    """What run.json keeps of a run.
-
-    Attributes:
-        card: fields of ModelCard: what the exported model says of itself.
-        data: where the pictures come from: "demo", an absolute path, or "" for neither.
-        pairs: absolute path of the list of pairs, "" if there is none.
-    """
-
-    card: dict[str, Any]
-    data: str = ""
-    pairs: str = ""
 
 
 def start_run(
@@ -97,82 +79,10 @@ def start_run(
     if trainer.world.is_first:
         check_free(folder)
         versions = {"torch": torch.__version__, "python": platform.python_version()}
-        values = {"format_version": _FORMAT_VERSION, "about": about, "data": data, "pairs": pairs, "versions": versions}
-        _write_text(folder / ABOUT, json.dumps(values, indent=2))
-        _write_text(folder / CONFIG, write_config(config))
+        write_about(folder, About(about, data, pairs), versions)
+        write_text(folder / CONFIG, write_config(config))
     save(trainer, folder)
     return trainer
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
-
-
-def check_free(folder: Path) -> None:
-    """Refuse a folder that holds a run.
-
-    Raises:
-        UserError: it does.
-    """
-    if checkpoint_paths(folder) or (folder / _OLD_CHECKPOINT).exists():
-        raise UserError(f"{folder} holds a run already; go on with --resume, or choose another folder.")
-
-
-def check_run(folder: Path) -> None:
-    """Refuse a folder that holds no run that can be read.
-
-    Raises:
-        UserError: it does not.
-    """
-    if not checkpoint_paths(folder):
-        if (folder / _OLD_CHECKPOINT).exists():
-            raise UserError(
-                f"{folder} holds a run of an early version, which cannot be read any more; start a new run."
-            )
-        raise UserError(f"{folder} holds no run: there is nothing in {CHECKPOINTS}/.")
-
-
-def read_about(folder: Path) -> About:
-    """Read what start_run kept with a run.
-
-    Raises:
-        UserError: the file is missing, damaged or newer.
-    """
-    path = folder / ABOUT
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version, about = int(values["format_version"]), About(values["about"], values["data"], values["pairs"])
-        unknown = about.card.keys() - {field.name for field in dataclasses.fields(ModelCard)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read ({error}).") from error
-    if version > _FORMAT_VERSION:
-        raise UserError(f"{path} was made by a newer version (format {version}).")
-    if unknown or not isinstance(about.data, str) or not isinstance(about.pairs, str):
-        raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
-    return about
-
-
-def change_data(folder: Path, data: str, pairs: str) -> None:
-    """Keep with a run that its pictures come from elsewhere now: About.data and About.pairs.
-
-    Raises:
-        UserError: the run cannot be read or written.
-    """
-    about = read_about(folder)
-    if (about.data, about.pairs) != (data, pairs):
-        values = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        _write_text(folder / ABOUT, json.dumps(values | {"data": data, "pairs": pairs}, indent=2))
-
-
-def list_passed_over(folder: Path, skipped: Sequence[tuple[str, str]]) -> None:
-    """Keep with a run which of its pictures cannot be used, one sentence a line: Source.skipped.
-
-    Raises:
-        UserError: the folder cannot be written to.
-    """
-    path = folder / PASSED_OVER
-    if skipped or path.exists():
-        _write_text(path, "".join(" ".join(reason.splitlines()) + "\n" for _, reason in skipped))
 
 
 def resume_run(
@@ -204,8 +114,8 @@ def resume_run(
     load(trainer, find_checkpoint(folder, tell=tell))
     trainer.world.barrier()  # all have read it
     if extend and trainer.world.is_first:
-        with _only_one(folder, trainer):
-            _write_text(folder / CONFIG, write_config(trainer.config))
+        with only_one(folder) if trainer.world.is_first else nullcontext():
+            write_text(folder / CONFIG, write_config(trainer.config))
     return trainer
 
 
@@ -296,25 +206,8 @@ def train(
         UserError: the disk is full, the pictures can no longer be read, training went wrong more than `max_rollbacks`
             times, or another process trains this run; it can be resumed from its last checkpoint.
     """
-    with _only_one(folder, trainer):
+    with only_one(folder) if trainer.world.is_first else nullcontext():
         _train(trainer, source, folder, pictures, held_out, stop, reports)
-
-
-@contextmanager
-def _only_one(folder: Path, trainer: Trainer) -> Iterator[None]:
-    """Keep a second training off the folder; the lock of one that was killed is open."""
-    lock = FileLock(folder / _LOCK, timeout=0)
-    try:
-        if trainer.world.is_first:
-            lock.acquire()
-    except Timeout as error:
-        raise UserError(f"{folder} is being trained by another process; wait for it, or stop it first.") from error
-    except (OSError, NotImplementedError):
-        pass  # the file system knows no locks
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _train(
@@ -448,7 +341,7 @@ class _Guard:
             self._report.event(trouble.images_seen, f"Stopped after {attempt - 1} steps back: {trouble.kind}.")
             raise UserError(advice(self._troubles))
         gentler, change = relief(config, trouble, attempt)
-        _write_text(folder / CONFIG, write_config(gentler))
+        write_text(folder / CONFIG, write_config(gentler))
         self._report.go_back(back_at)
         self._report.event(back_at, f"{trouble.message} Back to {back_at:,} images. {change}")
 

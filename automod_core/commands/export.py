@@ -49,10 +49,10 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export and say what came out."""
     prepare_torch()
-    from automod_core.checkpoints import find_checkpoint
+    from automod_core.checkpoint_folders import find_checkpoint
     from automod_core.config_file import load_config
     from automod_core.export import export_run
-    from automod_core.run import CONFIG, check_run
+    from automod_core.run_folder import CONFIG, check_run
 
     check_run(args.folder)
     checkpoint = find_checkpoint(args.folder, args.checkpoint, warn)  # before pictures are read: it may be damaged
@@ -72,7 +72,7 @@ def _pictures(args: argparse.Namespace, config: "TrainConfig") -> "Source | None
     """The run's training pictures; None, and a sentence why, if they cannot be had."""
     import torch
 
-    from automod_core.run import read_about
+    from automod_core.run_folder import read_about
 
     data = read_about(args.folder).data
     try:

@@ -12,7 +12,7 @@ import torch
 
 from automod_core import checkpoints, files
 from automod_core.automodulator import load_model
-from automod_core.checkpoints import (
+from automod_core.checkpoint_folders import (
     ABOUT,
     BEST,
     CHECKPOINTS,
@@ -27,9 +27,8 @@ from automod_core.checkpoints import (
     find_checkpoint,
     go_back,
     read_about,
-    read_state,
-    save_checkpoint,
 )
+from automod_core.checkpoints import read_state, save_checkpoint
 from automod_core.errors import UserError
 from automod_core.model_file import ModelCard, read_model
 

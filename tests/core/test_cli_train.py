@@ -16,12 +16,12 @@ from PIL import Image
 
 from automod_core import export, run
 from automod_core.automodulator import load_model
-from automod_core.checkpoints import checkpoint_paths, find_checkpoint
+from automod_core.checkpoint_folders import checkpoint_paths, find_checkpoint
 from automod_core.config_file import load_config
 from automod_core.data.source import PreparedPictures
 from automod_core.model_file import read_card
 from automod_core.report import read_scalars
-from automod_core.run import read_about
+from automod_core.run_folder import read_about
 from automod_core.trainer import Trainer
 from tests.core.command_line import call, refused, wrong_usage
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from automod_core.checkpoints import find_checkpoint, read_state
+from automod_core.checkpoint_folders import find_checkpoint
+from automod_core.checkpoints import read_state
 from automod_core.report import read_scalars
 from tests.core.test_cli_train import TINY
 

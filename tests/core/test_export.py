@@ -12,7 +12,7 @@ from torch import Tensor
 
 from automod_core import export
 from automod_core.automodulator import load_model
-from automod_core.checkpoints import STATE, checkpoint_paths
+from automod_core.checkpoint_folders import STATE, checkpoint_paths
 from automod_core.errors import UserError
 from automod_core.export import export_run
 from automod_core.images import to_uint8

@@ -23,7 +23,8 @@ def drive(folder: str, kills: int) -> None:
     """Kill so many runs; print what was found after each: images of the latest checkpoint, and leftovers."""
     import torch
 
-    from automod_core.checkpoints import CHECKPOINTS, find_checkpoint, read_state
+    from automod_core.checkpoint_folders import CHECKPOINTS, find_checkpoint
+    from automod_core.checkpoints import read_state
 
     torch.set_num_threads(1)
     run = Path(folder)

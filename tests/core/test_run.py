@@ -12,14 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from automod_core import run
+from automod_core import run, run_folder
 from automod_core.automodulator import load_model
-from automod_core.checkpoints import CHECKPOINTS, STATE, checkpoint_paths, find_checkpoint
+from automod_core.checkpoint_folders import CHECKPOINTS, STATE, checkpoint_paths, find_checkpoint
 from automod_core.config import ModelConfig
 from automod_core.config_file import load_config, write_config
 from automod_core.errors import UserError
 from automod_core.report import read_scalars
-from automod_core.run import CONFIG, LOG, resume_run, start_run, train
+from automod_core.run import resume_run, start_run, train
+from automod_core.run_folder import CONFIG, LOG
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
@@ -448,11 +449,11 @@ def test_a_damaged_description(folder: Path, text: str) -> None:
     begin(CONFIG_3, folder)
     (folder / "run.json").write_text(text)
     with pytest.raises(UserError, match=r"run\.json"):
-        run.read_about(folder)
+        run_folder.read_about(folder)
 
 
 def test_a_newer_description(folder: Path) -> None:
     begin(CONFIG_3, folder)
     (folder / "run.json").write_text('{"format_version": 99, "data": "", "pairs": "", "about": {}}')
     with pytest.raises(UserError, match="newer version"):
-        run.read_about(folder)
+        run_folder.read_about(folder)

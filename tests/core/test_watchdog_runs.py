@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from automod_core import run
-from automod_core.checkpoints import checkpoint_paths
+from automod_core.checkpoint_folders import checkpoint_paths
 from automod_core.config import ModelConfig
 from automod_core.errors import UserError
 from automod_core.report import JsonLines, read_scalars
-from automod_core.run import LOG, resume_run, start_run, train
+from automod_core.run import resume_run, start_run, train
+from automod_core.run_folder import LOG
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.watchdog import (
