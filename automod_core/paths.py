@@ -39,6 +39,11 @@ def profiles_dir() -> Path:
     return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "profiles"
 
 
+def runs_dir() -> Path:
+    """Folder of the runs that are started from the window; not created here."""
+    return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "runs"
+
+
 def cache_dir() -> Path:
     """Folder for what can be made again; not created here."""
     return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
