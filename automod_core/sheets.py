@@ -1,6 +1,9 @@
 """Sample sheets: what the averaged networks of a run make of a few pinned pictures, at any moment of the run."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automod_core.config import default_scale_ranges, level_size
-from automod_core.contact_sheet import contact_sheet
+from automod_core.contact_sheet import contact_sheet, places_of
+from automod_core.data.source import Source
+from automod_core.images import save_image
 from automod_core.latent import expand, random_codes, swap_blocks
+from automod_core.pinned_photos import read_pinned
 from automod_core.schedule import Moment, moment_at
+from automod_core.sheet_layout import (
+    NEIGHBOURS,
+    ORIGINALS,
+    RECONSTRUCTIONS,
+    SAMPLES,
+    SheetLayout,
+    SheetRow,
+    sheet_path,
+    write_layout,
+)
 from automod_core.trainer import Trainer
 from automod_core.training_pictures import blend
 
@@ -73,7 +89,72 @@ def current_model(trainer: Trainer) -> CurrentModel:
     )
 
 
+def write_sheet(
+    trainer: Trainer, folder: Path, pictures: Source, tell: Callable[[str], object] = lambda sentence: None
+) -> Path:
+    """Draw the sheet of a run as it is and put it into the run's folder, its layout beside it.
+
+    The photos that are pinned to the run come first, read anew each time; its own pictures fill up to PINNED.
+
+    Args:
+        trainer: the run.
+        folder: its folder.
+        pictures: what to fill up with; of a collection that has been prepared at the run's largest resolution.
+        tell: called with a sentence for each pinned photo that is passed over.
+
+    Returns:
+        The picture. It is written last: whoever finds it finds its layout too.
+
+    Raises:
+        UserError: the folder cannot be written to, the disk is full, or the pictures cannot be read.
+    """
+    pinned, names = pictures_to_show(trainer, folder, pictures, tell)
+    page = sheet_page(trainer, pinned, names)
+    path = sheet_path(folder, trainer.images_seen)
+    write_layout(path, page.layout)
+    save_image(path, page.pixels)
+    return path
+
+
+def pictures_to_show(
+    trainer: Trainer, folder: Path, pictures: Source, tell: Callable[[str], object] = lambda sentence: None
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Return what the sheets of a run show; arguments as of write_sheet.
+
+    Returns:
+        Pictures (P, 3, R, R), uint8, R the run's largest resolution, P from PINNED to MOST_PINNED unless there are
+        fewer pictures; and the names of those that are pinned, in their order.
+
+    Raises:
+        UserError: the pictures cannot be read.
+    """
+    size = max(phase.resolution for phase in trainer.config.phases)
+    photos = read_pinned(folder, size, tell)
+    parts = [torch.from_numpy(photo.pixels.copy()).permute(2, 0, 1)[None] for photo in photos]
+    if len(photos) < PINNED:
+        # Always the same ones in the same order: a pinned photo takes the place of the last, and moves no other out.
+        parts.append(pictures.sample(PINNED, size)[: PINNED - len(photos)].cpu())
+    return torch.cat(parts), tuple(photo.name for photo in photos)
+
+
+class SheetPage(NamedTuple):
+    """A sheet as it can be written.
+
+    Attributes:
+        pixels: (H, W, 3), uint8, for images.save_image.
+        layout: what lies where.
+    """
+
+    pixels: NDArray[np.uint8]
+    layout: SheetLayout
+
+
 def sample_sheet(trainer: Trainer, pinned: Tensor) -> NDArray[np.uint8]:
+    """Return the pixels of sheet_page alone."""
+    return sheet_page(trainer, pinned).pixels
+
+
+def sheet_page(trainer: Trainer, pinned: Tensor, names: Sequence[str] = ()) -> SheetPage:
     """Show originals, reconstructions, mixes at each range of scales, and random samples of a run as it is.
 
     In a mix, the picture A above gives all blocks but those of one range, which its right neighbour B gives.
@@ -82,9 +163,7 @@ def sample_sheet(trainer: Trainer, pinned: Tensor) -> NDArray[np.uint8]:
         trainer: the run.
         pinned: the pictures to show, uint8 (P >= 2, 3, R, R), R a multiple of the run's resolution at this moment;
             the same ones on every sheet.
-
-    Returns:
-        Pixels (H, W, 3), uint8, for images.save_image.
+        names: of the first of them.
 
     Raises:
         ValueError: the pictures have another shape or type.
@@ -99,21 +178,40 @@ def sample_sheet(trainer: Trainer, pinned: Tensor) -> NDArray[np.uint8]:
     x = blend(pixels, model.moment.fade)  # as the networks see pictures at this moment
     fading = f", the newest block at {model.moment.fade:.0%}" if model.moment.fade < 1 else ""
     title = f"{model.resolution} by {model.resolution} pixels, after {trainer.images_seen:,} images{fading}"
-    return contact_sheet(_rows(model, x), title)
+    rows = _rows(model, x)
+    page = contact_sheet([(row.label, row.pictures) for row in rows], title)
+    return SheetPage(page, _layout(model, rows, title, names))
 
 
-def _rows(model: CurrentModel, x: Tensor) -> list[tuple[str, Tensor]]:
-    """Label and pictures of each row; x are the originals (P, 3, R, R) in [-1, 1]."""
+class _Row(NamedTuple):
+    name: str  # as SheetRow.name
+    label: str
+    pictures: Tensor  # (P, 3, R, R) in [-1, 1]
+
+
+def _rows(model: CurrentModel, x: Tensor) -> list[_Row]:
+    """Return what stands on a sheet from top to bottom; x are the originals (P, 3, R, R) in [-1, 1]."""
     z, blocks = model.encode(x), model.n_blocks
     rows = [
-        ("Originals (A)", x),
-        ("Reconstructions", model.decode(expand(z, blocks))),
-        ("Neighbours (B)", x.roll(-1, 0)),
+        _Row(ORIGINALS, "Originals (A)", x),
+        _Row(RECONSTRUCTIONS, "Reconstructions", model.decode(expand(z, blocks))),
+        _Row(NEIGHBOURS, "Neighbours (B)", x.roll(-1, 0)),
     ]
     for name, (first, last) in model.scale_ranges.items():
         low, high = model.block_sizes[first], model.block_sizes[last]
         span = f"{low}" if low == high else f"{low} to {high}"
         mixed = swap_blocks(z.roll(-1, 0), z, first, last, blocks)
-        rows.append((f"A, {name} from B ({span} px)", model.decode(mixed)))
+        rows.append(_Row(name, f"A, {name} from B ({span} px)", model.decode(mixed)))
     samples = model.decode(expand(random_codes(_SAMPLE_ROWS * len(x), model.code_size, _SAMPLES_SEED).to(z), blocks))
-    return rows + [("Random samples", part) for part in samples.split(len(x))]
+    return rows + [_Row(SAMPLES, "Random samples", part) for part in samples.split(len(x))]
+
+
+def _layout(model: CurrentModel, rows: list[_Row], title: str, names: Sequence[str]) -> SheetLayout:
+    count = len(rows[0].pictures)
+    places = places_of([row.label for row in rows], model.resolution, title)
+    lines = [
+        SheetRow(row.name, row.label, top, places.left, places.side, places.step, len(row.pictures))
+        for row, top in zip(rows, places.tops, strict=True)
+    ]
+    padded = (*names, *[""] * count)[:count]
+    return SheetLayout(model.trainer.images_seen, model.resolution, model.moment.fade, tuple(lines), padded)

@@ -111,7 +111,7 @@ def test_mixes_take_their_range_from_the_neighbour(trainer: Trainer, pinned: Ten
 
     model = current_model(_at(trainer, 48))
     x = blend(pinned, 1.0)
-    rows = dict(_rows(model, x))
+    rows = {row.label: row.pictures for row in _rows(model, x)}
     z = model.encode(x)
     styles = z[:, None].repeat(1, model.n_blocks, 1)
     for i in range(len(z)):
