@@ -216,8 +216,11 @@ def remove_checkpoint(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a kill left half written or half removed, sample sheets and settings too."""
-    for path in (*folder.glob(f".*{PART}"), *folder.glob(f"*/.*{PART}")):
+    """Remove what a kill left half written or half removed, sample sheets and settings too.
+
+    Folders in which others write too, such as the desk, are left alone: they may be writing just now.
+    """
+    for path in (*folder.glob(f".*{PART}"), *(path for name in _OWN for path in folder.glob(f"{name}/.*{PART}"))):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

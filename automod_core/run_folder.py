@@ -25,6 +25,10 @@ _OLD_CHECKPOINT = "checkpoint.pt"
 _FORMAT_VERSION = 1
 
 
+class NewerError(UserError):
+    """A newer version wrote the file."""
+
+
 class About(NamedTuple):
     """What run.json keeps of a run.
 
@@ -76,17 +80,20 @@ def read_about(folder: Path) -> About:
     """Read what start_run kept with a run.
 
     Raises:
-        UserError: the file is missing, damaged or newer.
+        UserError: the file is missing, damaged, or a newer version (NewerError) wrote it.
     """
     path = folder / ABOUT
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        version, about = int(values["format_version"]), About(values["about"], values["data"], values["pairs"])
+        version = int(values["format_version"])
+        if version > _FORMAT_VERSION:
+            raise NewerError(
+                f"{path} was made by a newer version (format {version}); update this one to go on with it."
+            )
+        about = About(values["about"], values["data"], values["pairs"])
         unknown = about.card.keys() - {field.name for field in dataclasses.fields(ModelCard)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from error
-    if version > _FORMAT_VERSION:
-        raise UserError(f"{path} was made by a newer version (format {version}).")
     if unknown or not isinstance(about.data, str) or not isinstance(about.pairs, str):
         raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
     return about

@@ -1,0 +1,250 @@
+"""Changes to a run that has begun: go back, make it longer, other step sizes and margins; recorded in the run."""
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from automod_core.checkpoint_folders import find_checkpoint, go_back
+from automod_core.config_file import load_config, write_config
+from automod_core.errors import UserError
+from automod_core.run_folder import CONFIG, LOG, check_run, write_text
+from automod_core.run_lock import only_one
+from automod_core.run_state import FINISHED, PAUSED, STOPPED, RunState, read_state, write_state
+from automod_core.schedule import Phase, moment_at
+from automod_core.train_config import TrainConfig
+
+_MOST_IMAGES = 10**12
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEdit:
+    """What shall change in a run.
+
+    Attributes:
+        back_to: images of the checkpoint to go back to; None to stay.
+        extend: images by which the last phase becomes longer.
+        lengthen: images by which `lengthen_phase` becomes longer.
+        lengthen_phase: number of that phase, from 0.
+        lr: step size from the present phase on; later phases keep their ratio to it.
+        margin: margin of the present phase and of all later ones.
+        redraw: draw other random codes and mixtures.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    back_to: int | None = None
+    extend: int = 0
+    lengthen: int = 0
+    lengthen_phase: int | None = None
+    lr: float | None = None
+    margin: float | None = None
+    redraw: bool = False
+
+    def __post_init__(self) -> None:
+        if self.back_to is not None and not 0 <= self.back_to <= _MOST_IMAGES:
+            raise UserError(f"There is no checkpoint of {self.back_to:,} images; choose one of the run's.")
+        for images in (self.extend, self.lengthen):
+            if not 0 <= images <= _MOST_IMAGES:
+                raise UserError(f"A run can become longer by 0 to {_MOST_IMAGES:,} images, not by {images:,}.")
+        if bool(self.lengthen) != (self.lengthen_phase is not None):
+            raise UserError("Say both which phase becomes longer and by how many images.")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise UserError(f"The step size must be above 0, not {self.lr:g}.")
+        if self.margin is not None and not 0 <= self.margin < math.inf:
+            raise UserError(f"The margin must be 0 or more, not {self.margin:g}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values of what changes."""
+        return {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunEdit":
+        """Read what to_dict wrote.
+
+        Raises:
+            UserError: a name is unknown, or a value of another type or out of range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(str(name) for name in values if name not in known)
+        if unknown:
+            raise UserError(f"This version cannot change {', '.join(unknown)} in a run; update it.")
+        for name, value in values.items():
+            wanted: Any = bool if name == "redraw" else int | float if name in ("lr", "margin") else int
+            if isinstance(value, bool) != (name == "redraw") or not isinstance(value, wanted):
+                raise UserError(f"{name} in a change to a run must be a number, not {value!r}.")
+        return cls(**values)
+
+
+class Applied(NamedTuple):
+    """What came of an edit.
+
+    Attributes:
+        config: the settings from now on.
+        went_back_to: images of the checkpoint that the run went back to, None if it stayed.
+        sentence: what changed, for people.
+    """
+
+    config: TrainConfig
+    went_back_to: int | None
+    sentence: str
+
+
+def changed(config: TrainConfig, images_seen: int, edit: RunEdit) -> tuple[TrainConfig, str]:
+    """Change the settings of a run.
+
+    Args:
+        config: settings so far.
+        images_seen: where the run stands; after a step back, where it has gone back to.
+        edit: what shall change; `back_to` is none of the settings.
+
+    Returns:
+        The new settings, and a sentence in the past that says what changed; "" if nothing did.
+
+    Raises:
+        UserError: what is asked for does not make sense at this point.
+    """
+    phases, said = list(config.phases), []
+    now = moment_at(config.phases, images_seen).index
+    if edit.extend:
+        phases[-1] = _longer(phases[-1], edit.extend)
+        said.append(f"the run is {edit.extend:,} images longer")
+    if edit.lengthen_phase is not None:
+        said.append(_lengthen(phases, images_seen, edit.lengthen_phase, edit.lengthen))
+    where = f"from phase {now + 1} on" if len(phases) > 1 else "from here on"
+    if edit.lr is not None and edit.lr != phases[now].lr:
+        said.append(f"the step size is {edit.lr:.3g} instead of {phases[now].lr:.3g} {where}")
+        factor = edit.lr / phases[now].lr
+        phases[now:] = [replace(phases[now], lr=edit.lr), *(replace(p, lr=p.lr * factor) for p in phases[now + 1 :])]
+    if edit.margin is not None and any(phase.margin != edit.margin for phase in phases[now:]):
+        said.append(f"the margin is {edit.margin or 'none'} instead of {phases[now].margin or 'none'} {where}")
+        phases[now:] = [replace(phase, margin=edit.margin) for phase in phases[now:]]
+    if edit.redraw:
+        said.append("codes and mixtures are drawn anew")
+    try:
+        new = replace(config, phases=tuple(phases), redraws=config.redraws + edit.redraw)
+    except ValueError as error:
+        raise UserError(f"The run cannot be changed like this: {'; '.join(str(error).splitlines())}.") from error
+    return new, _sentence(said)
+
+
+def _longer(phase: Phase, images: int) -> Phase:
+    if phase.images + images > _MOST_IMAGES:
+        raise UserError(f"A phase can have {_MOST_IMAGES:,} images at most.")
+    return replace(phase, images=phase.images + images)
+
+
+def _lengthen(phases: list[Phase], images_seen: int, number: int, images: int) -> str:
+    """Make a phase longer in place; return what changed, in words."""
+    if not 0 <= number < len(phases):
+        raise UserError(f"The run has no phase {number + 1}; it has {len(phases)}.")
+    end = sum(phase.images for phase in phases[: number + 1])
+    if images_seen > end:
+        raise UserError(
+            f"Phase {number + 1} ended at {end:,} images; go back to a checkpoint before that to make it longer."
+        )
+    before, phases[number] = phases[number], _longer(phases[number], images)
+    return f"phase {number + 1} lasts {phases[number].images:,} images instead of {before.images:,}"
+
+
+def _sentence(said: list[str]) -> str:
+    text = ", ".join(said[:-1]) + (" and " if len(said) > 1 else "") + said[-1] if said else ""
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+# ---- in a run's folder ----
+
+
+def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
+    """Change a run on disk, for whoever holds its lock; a kill at any moment leaves a run that resumes.
+
+    Where it goes back, the checkpoints and the lines of the log past that point are removed; events stay.
+
+    Args:
+        folder: the run's folder.
+        edit: what shall change.
+        images_seen: where the run stands.
+
+    Raises:
+        UserError: it does not make sense, or the folder cannot be read or written to. Nothing is changed by what does
+            not make sense.
+    """
+    config = load_config(folder / CONFIG)
+    target = None if edit.back_to is None else find_checkpoint(folder, str(edit.back_to)).images_seen
+    if target is not None and target > images_seen:
+        raise UserError(f"The run stands at {images_seen:,} images; it cannot go back to {target:,}.")
+    at = images_seen if target is None else target
+    new, sentence = changed(config, at, edit)
+    if target is not None:
+        sentence = " ".join(filter(None, (f"Went back to {target:,} images.", sentence)))
+        go_back(folder, target)  # first: a kill after it leaves a run as it was then, with its old settings
+    if new != config:
+        write_text(folder / CONFIG, write_config(new))
+    if target is not None:
+        _forget_after(folder / LOG, target)
+    if sentence:
+        _note(folder / LOG, at, sentence, edit, images_seen)
+    return Applied(new, target, sentence or "Nothing had to change.")
+
+
+def edit_stopped(folder: Path, edit: RunEdit) -> Applied:
+    """Change a run that nobody trains now.
+
+    Raises:
+        UserError: it is being trained; or as apply_edit.
+    """
+    check_run(folder)
+    with only_one(folder):
+        state = read_state(folder)
+        seen = find_checkpoint(folder).images_seen
+        applied = apply_edit(folder, edit, seen)
+        at = seen if applied.went_back_to is None else applied.went_back_to
+        write_state(folder, _state_at(state, applied.config, at))
+    return applied
+
+
+def _state_at(state: RunState | None, config: TrainConfig, images_seen: int) -> RunState:
+    """The state of a run that nobody trains."""
+    now, total = moment_at(config.phases, images_seen), config.total_images
+    paused = state is not None and state.status == PAUSED
+    return RunState(
+        status=FINISHED if images_seen >= total else PAUSED if paused else STOPPED,
+        images_seen=images_seen,
+        total_images=total,
+        phase=now.index,
+        resolution=now.phase.resolution,
+        fade=now.fade,
+        device=state.device if state else "",
+        process=state.process if state else None,
+    )
+
+
+def _forget_after(log: Path, images_seen: int) -> None:
+    """Remove the points of the log past where a run has gone back to; events stay, since they say what went wrong."""
+    from automod_core.report import JsonLines
+
+    JsonLines(log, images_seen)
+
+
+def _note(log: Path, images_seen: int, sentence: str, edit: RunEdit, since: int) -> None:
+    """Record an edit in the log, as an event."""
+    values = edit.to_dict() | {"since": since}
+    line = {"images_seen": images_seen, "event": sentence, "kind": "edit", "time": time.time(), "values": values}
+    data = (json.dumps(line, allow_nan=False) + "\n").encode()
+    try:
+        with log.open("ab", buffering=0) as file:
+            before = file.tell()
+            if file.write(data) != len(data):
+                file.truncate(before)
+                raise OSError("the disk is full")
+    except OSError as error:
+        raise UserError(f"{log} cannot be written: {error.strerror or error}.") from error
