@@ -7,6 +7,7 @@ on. Nothing here needs torch.
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from PIL import Image
 from automod_core.config_file import load_config
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
-from automod_core.photos import load_photo, square_crop
+from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.run_folder import CONFIG, PINNED
 
 PINNED_LIST = "pinned.json"  # in the folder PINNED: which photos, in which order
@@ -64,8 +65,8 @@ def pin(folder: Path, photos: Sequence[Path], resolution: int | None = None) -> 
 
     Args:
         folder: the run's folder, which may still be empty, or not exist.
-        photos: at most MOST_PINNED files, in the order in which they are shown; any picture. Those of the set of
-            before, as list_pinned names them, keep their names. None at all clears the set.
+        photos: at most MOST_PINNED files, in the order in which they are shown; any picture, or a folder of some. Those
+            of the set of before, as list_pinned names them, keep their names. None at all clears the set.
         resolution: R, pixels per side of the run's largest pictures; None reads it from the run's config.toml.
 
     Returns:
@@ -74,21 +75,21 @@ def pin(folder: Path, photos: Sequence[Path], resolution: int | None = None) -> 
     Raises:
         UserError: the folder cannot be written to, or there is neither a resolution nor a config.toml.
     """
-    photos = [Path(photo) for photo in photos]
-    problems = _too_many(photos)
-    place = Path(folder) / PINNED
-    names = {file.path: file.name for file in list_pinned(folder)}
+    found = find_photos(dict.fromkeys(map(Path, photos)))
+    names = {_absolute(file.path): file.name for file in list_pinned(folder)}
     side = _resolution_of(folder) if resolution is None and photos else resolution or 0
-    chosen: list[tuple[str, bytes]] = []
-    for path in photos[:MOST_PINNED]:
+    chosen: dict[bytes, str] = {}  # PNG -> name: the same picture twice would tell nothing
+    problems = _too_many(found)
+    for path in found[:MOST_PINNED]:
+        name = names.get(_absolute(path), _clean(path.name))
         try:
-            crop = square_crop(load_photo(path), side, via=side)
+            chosen.setdefault(_png(square_crop(load_photo(path, name=name), side, via=side)), name)
         except UserError as error:
             problems.append(str(error))
-        else:
-            chosen.append((names.get(path, _clean(path.name)), _png(crop)))
     if chosen or not photos:
-        _replace(place, chosen)
+        _replace(Path(folder) / PINNED, [(name, data) for data, name in chosen.items()])
+    elif not problems:
+        problems.append("There is no photo in what was chosen.")  # an empty folder
     return problems
 
 
@@ -146,6 +147,10 @@ def _too_many(photos: Sequence[Path]) -> list[str]:
 
 def _resolution_of(folder: Path) -> int:
     return max(phase.resolution for phase in load_config(Path(folder) / CONFIG).phases)
+
+
+def _absolute(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))
 
 
 def _clean(name: str) -> str:

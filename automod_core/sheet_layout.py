@@ -3,6 +3,7 @@
 No torch, and nothing that a file can hold raises anything but UserError.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -26,6 +27,7 @@ _MOST_ROWS, _MOST_COLUMNS = 64, 256
 _LARGEST_PLACE = 1 << 17  # pixels; PNG could hold more, but nobody could look at it
 _LONGEST_TEXT = 300  # letters
 _MOST_IMAGES = 10**15
+_LONGEST_NUMBER = 16  # digits
 _QUIET_S = 3.0  # after which the time of a folder tells reliably whether something has changed in it
 
 
@@ -204,20 +206,26 @@ def read_layout(png: Path) -> SheetLayout:
         raise UserError(f"{path} {error}") from error
 
 
-def list_sheets(folder: Path) -> tuple[Sheet, ...]:
+def list_sheets(folder: Path, up_to: int | None = None) -> tuple[Sheet, ...]:
     """Return the sheets of a run, oldest first; none if the folder cannot be read.
 
     Made to be called twice a second: while nothing is drawn, a call costs one look at the folder, and of each sheet the
     layout is read once.
+
+    Args:
+        folder: the run's folder.
+        up_to: images seen by the run: later sheets are of a future that it has gone back from. None returns all.
     """
     place = Path(folder) / SHEETS
     try:
         changed = place.stat().st_mtime_ns
     except OSError:
         return ()
-    if time.time() - changed / 1e9 > _QUIET_S:  # else the next change might bear the same time
-        return _listed_once(place, changed)
-    return _listed(place)
+    quiet = time.time() - changed / 1e9 > _QUIET_S  # else the next change might bear the same time
+    sheets = _listed_once(place, changed) if quiet else _listed(place)
+    if up_to is None or not sheets or sheets[-1].images_seen <= up_to:
+        return sheets
+    return tuple(sheet for sheet in sheets if sheet.images_seen <= up_to)
 
 
 @lru_cache(maxsize=8)
@@ -231,8 +239,9 @@ def _listed(place: Path) -> tuple[Sheet, ...]:
         with os.scandir(place) as entries:
             for entry in entries:
                 stem, suffix = os.path.splitext(entry.name)
-                if suffix == ".png" and stem.isascii() and stem.isdecimal() and len(stem) <= 16:
-                    found.append((int(stem), entry.name, entry.stat().st_mtime_ns))
+                if suffix == ".png" and stem.isascii() and stem.isdecimal() and len(stem) <= _LONGEST_NUMBER:
+                    with contextlib.suppress(FileNotFoundError):  # removed a moment ago
+                        found.append((int(stem), entry.name, entry.stat().st_mtime_ns))
     except OSError:
         return ()
     return tuple(
