@@ -31,6 +31,7 @@ from automod_core.checkpoint_folders import (
     check,
     checkpoint_paths,
     point,
+    pointed,
     read_about,
     remove_checkpoint,
     remove_leftovers,
@@ -73,17 +74,18 @@ def save_checkpoint(
     try:
         home.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
-        _write_once(home / name, state, card, weights, score)
+        before = pointed(folder, LATEST)
+        _write_once(home / name, state, card, weights, score, trusted=before is None or int(name) <= int(before))
         checkpoint = read_about(home / name)
         point(folder, LATEST, name)
         best = best_checkpoint(folder)
         if score is not None and score.beats(best.score if best else None):
             point(folder, BEST, name)
             best = checkpoint
-        kept = (
-            {other.name for other in checkpoint_paths(folder)[:keep]} | {name} | ({best.path.name} if best else set())
-        )
-        for path in checkpoint_paths(folder):
+        paths = checkpoint_paths(folder)
+        so_far = [path.name for path in paths if int(path.name) <= int(name)]  # the run will come past the others again
+        kept = {*so_far[:keep], name} | ({best.path.name} if best else set())
+        for path in paths:
             if path.name not in kept:
                 remove_checkpoint(path)
     except OSError as error:
@@ -96,14 +98,20 @@ def save_checkpoint(
 
 
 def _write_once(
-    path: Path, state: Mapping[str, Any], card: ModelCard, weights: Mapping[str, Tensor], score: Score | None
+    path: Path,
+    state: Mapping[str, Any],
+    card: ModelCard,
+    weights: Mapping[str, Tensor],
+    score: Score | None,
+    *,
+    trusted: bool,
 ) -> None:
-    """Write the folder aside and put it in place, unless a sound one is there: the same images give the same state."""
-    try:
-        check(read_about(path))
-    except DamagedError:
-        pass
-    else:
+    """Write the folder aside and put it in place.
+
+    A sound one that is there already stays if it is trusted: the same images give the same state. It is not if it is
+    past the latest one: a kill may have left it when the run had just gone back, and would now do better.
+    """
+    if trusted and _is_sound(path):
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART))
     try:
@@ -122,11 +130,19 @@ def _write_once(
         aside.chmod(0o755)
         flush_folder(aside)
         if path.exists():
-            remove_checkpoint(path)  # damaged
+            remove_checkpoint(path)
         aside.rename(path)
         flush_folder(path.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        check(read_about(path))
+    except DamagedError:
+        return False
+    return True
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

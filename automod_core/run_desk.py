@@ -15,7 +15,7 @@ from typing import Any
 
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
-from automod_core.run_folder import DESK
+from automod_core.run_folder import DESK, check_version, read_values
 
 STOP, PAUSE, CHECKPOINT, SHEET, EDIT, PINS = "stop", "pause", "checkpoint", "sheet", "edit", "pins"
 KINDS = (STOP, PAUSE, CHECKPOINT, SHEET, EDIT, PINS)
@@ -84,7 +84,8 @@ def waiting(folder: Path) -> tuple[Post, ...]:
     """
     try:
         with scandir(folder / DESK) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(".json"))
+            # A folder or a pipe of such a name is none of ours; a link is, to be refused.
+            names = sorted(e.name for e in entries if e.name.endswith(".json") and (e.is_symlink() or e.is_file()))
     except OSError:
         return ()
     return tuple(found for name in names if (found := _read_post(folder, name)) is not None)
@@ -94,11 +95,11 @@ def _read_post(folder: Path, name: str) -> Post | None:
     found = Post(name.removesuffix(".json"), "")
     try:
         values = _read(folder / DESK / name)
-        if values["kind"] not in KINDS or not isinstance(values["values"], dict):
+        if values.get("kind") not in KINDS or not isinstance(values.get("values"), dict):
             raise ValueError("it asks for what no run can do")
     except FileNotFoundError:
         return None  # another process took it away
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (UserError, OSError, ValueError, TypeError) as error:
         _log.warning("a post to %s is passed over: %s: %s", folder, name, error)
         answer(folder, found, "The run could not read what was asked of it; ask again.", ok=False)
         return None
@@ -129,11 +130,11 @@ def answer_to(folder: Path, id: str) -> Answer | None:
     try:
         values = _read(folder / DESK / _ANSWERS / f"{id}.json")
         ok, sentence, more = values["ok"], values["sentence"], values["values"]
+        if not (isinstance(ok, bool) and isinstance(sentence, str) and isinstance(more, dict)):
+            raise ValueError("it is not as it was written")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return Answer(id, False, "The answer of the run cannot be read; look at its state, and ask again if need be.")
-    if not (isinstance(ok, bool) and isinstance(sentence, str) and isinstance(more, dict)):
+    except (UserError, OSError, ValueError, KeyError):
         return Answer(id, False, "The answer of the run cannot be read; look at its state, and ask again if need be.")
     return Answer(id, ok, sentence, more)
 
@@ -161,15 +162,11 @@ def _read(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is none, or of a newer version.
+        ValueError: it is none.
+        NewerError: it is of a newer version.
     """
     if path.is_symlink():
         raise ValueError("it is a link")
-    with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError("it is too large")
-    values = json.loads(data)
-    if not isinstance(values, dict) or values.get("format_version") != _FORMAT_VERSION:
-        raise ValueError("it is of another version")
+    values = read_values(path, _LARGEST)
+    check_version(path, values, _FORMAT_VERSION)
     return values

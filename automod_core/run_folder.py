@@ -9,6 +9,7 @@ output.txt (what its process printed) and passed-over.txt, if some of the pictur
 
 import dataclasses
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ SHEETS, EVENTS, DESK, PINNED, SNAPSHOTS = "sheets", "events", "desk", "pinned", 
 OUTPUT, PASSED_OVER, LOCK = "output.txt", "passed-over.txt", ".lock"
 _OLD_CHECKPOINT = "checkpoint.pt"
 _FORMAT_VERSION = 1
+_LARGEST = 1 << 20  # bytes of run.json
 
 
 class NewerError(UserError):
@@ -50,6 +52,46 @@ def write_text(path: Path, text: str) -> None:
         UserError: it cannot be written.
     """
     write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+
+
+def read_values(path: Path, largest: int) -> dict[str, Any]:
+    """Read a JSON object from a file that anyone may have put there.
+
+    Args:
+        path: the file.
+        largest: bytes that it may have at most.
+
+    Raises:
+        OSError: it cannot be read; FileNotFoundError: it is not there.
+        ValueError: it is no such file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError("it is too large")
+    try:
+        values = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(values, dict):
+        raise ValueError("it is not as it was written")
+    return values
+
+
+def check_version(path: Path, values: Mapping[str, Any], known: int) -> None:
+    """Refuse the values of a file that a newer version wrote.
+
+    Raises:
+        NewerError: it did.
+        ValueError: they name no version.
+    """
+    version = values.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ValueError("it names no format_version")
+    if version > known:
+        raise NewerError(f"{path} was made by a newer version of this program; update it to use this run.")
 
 
 def check_free(folder: Path) -> None:
@@ -84,16 +126,12 @@ def read_about(folder: Path) -> About:
     """
     path = folder / ABOUT
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = int(values["format_version"])
-        if version > _FORMAT_VERSION:
-            raise NewerError(
-                f"{path} was made by a newer version (format {version}); update this one to go on with it."
-            )
+        values = read_values(path, _LARGEST)
+        check_version(path, values, _FORMAT_VERSION)
         about = About(values["about"], values["data"], values["pairs"])
         unknown = about.card.keys() - {field.name for field in dataclasses.fields(ModelCard)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read ({error}).") from error
+        raise UserError(f"{path} cannot be read ({error}); put back what it was.") from error
     if unknown or not isinstance(about.data, str) or not isinstance(about.pairs, str):
         raise UserError(f"{path} is damaged: {', '.join(sorted(unknown)) or 'data'} is not what belongs there.")
     return about

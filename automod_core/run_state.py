@@ -1,4 +1,4 @@
-"""What a run is doing: state.json, which the process that trains keeps up to date, and what a look at a folder tells."""
+"""What a run is doing: state.json, which the process that trains keeps up to date, and what a look at it all tells."""
 
 import json
 import logging
@@ -14,7 +14,18 @@ from typing import Any
 from automod_core.checkpoint_folders import BEST, LATEST, checkpoint_paths, pointed
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
-from automod_core.run_folder import ABOUT, CONFIG, LOG, SHEETS, STATE, NewerError, check_run, read_about
+from automod_core.run_folder import (
+    ABOUT,
+    CONFIG,
+    LOG,
+    SHEETS,
+    STATE,
+    NewerError,
+    check_run,
+    check_version,
+    read_about,
+    read_values,
+)
 from automod_core.run_lock import is_locked
 from automod_core.run_process import Process, is_alive
 
@@ -134,21 +145,12 @@ def read_state(folder: Path) -> RunState | None:
     """
     path = folder / STATE
     try:
-        if not path.exists():
-            return None
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise ValueError("it is too large")
-        values = json.loads(data)
-        if values["format_version"] > _FORMAT_VERSION:
-            raise NewerError(
-                f"{path} was made by a newer version (format {values['format_version']}); update this one to see the run."
-            )
+        values = read_values(path, _LARGEST)
+        check_version(path, values, _FORMAT_VERSION)
         return _state(values)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not as it was written"
         raise UserError(f"{path} cannot be read: {reason}; resume the run, and it is written anew.") from error
 

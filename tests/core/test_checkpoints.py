@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from automod_core import checkpoints, files
+from automod_core import checkpoint_folders, checkpoints, files
 from automod_core.automodulator import load_model
 from automod_core.checkpoint_folders import (
     ABOUT,
@@ -227,7 +227,7 @@ def test_a_kill_while_going_back_does_not_bring_the_newer_ones_back(
     def killed(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "_remove", killed)
+    monkeypatch.setattr(checkpoint_folders, "remove_checkpoint", killed)
     with pytest.raises(KeyboardInterrupt):
         go_back(folder, 1)
     assert find_checkpoint(folder).images_seen == 1
