@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import torch
@@ -23,6 +23,7 @@ from automod_core.errors import UserError
 
 TIMEOUT = timedelta(minutes=10)  # longest wait for another process; one that died is noticed at once
 _BUCKET = 2**25  # values that travel in one message
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,15 @@ class World:
         flags = torch.tensor([flag], dtype=torch.uint8)
         self._reduce(flags, dist.ReduceOp.MAX)
         return bool(flags)
+
+    def share(self, value: Shared) -> Shared:
+        """Return what rank 0 gives, in all processes: a small plain value; what the others give does not matter."""
+        if self.size == 1:
+            return value
+        held: list[Any] = [value if self.is_first else None]
+        with _others_may_have_died():
+            dist.broadcast_object_list(held, 0, device=torch.device("cpu"))
+        return cast("Shared", held[0])
 
     @torch.no_grad()
     def broadcast(self, tensors: Iterable[Tensor]) -> None:

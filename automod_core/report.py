@@ -1,7 +1,10 @@
 """What a run tells the world: curves, pictures and events, as lines of JSON and for TensorBoard."""
 
+import errno
 import json
 import math
+import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,8 +32,8 @@ class Report(Protocol):
         """Take a picture, as pixels or as the file that holds it."""
         ...
 
-    def event(self, images_seen: int, text: str) -> None:
-        """Take a sentence on what happened."""
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
+        """Take a sentence on what happened, and for programs a word for it with what belongs to it: plain JSON."""
         ...
 
     def go_back(self, images_seen: int) -> None:
@@ -46,8 +49,9 @@ class JsonLines:
     """Reports as lines of a file, one JSON object each; only scalars and events, since pictures are files anyhow.
 
     A line of scalars is {"images_seen": ..., name: value, ...}, where a value that is not finite is null; an event is
-    {"images_seen": ..., "event": text}. The file never holds a torn line for long: opening it removes one that a
-    killed process left. Going back removes the scalars past that point and keeps the events, which say what went wrong.
+    {"images_seen": ..., "event": text, "kind": ..., "time": ..., "values": {...}}. The file never holds a torn line for
+    long: opening it removes one that a killed process left. Going back removes the scalars past that point and keeps
+    the events, which say what went wrong.
 
     Args:
         path: the file to go on with, or to create.
@@ -71,9 +75,10 @@ class JsonLines:
     def picture(self, images_seen: int, name: str, pixels: Pixels | Path) -> None:
         """Pass over it."""
 
-    def event(self, images_seen: int, text: str) -> None:
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
         """Append a line with this sentence."""
-        self._append({"images_seen": images_seen, "event": text})
+        line = {"images_seen": images_seen, "event": text, "kind": kind, "time": time.time(), "values": values}
+        self._append(line)
 
     def go_back(self, images_seen: int) -> None:
         """Remove the lines of scalars past this point."""
@@ -89,7 +94,7 @@ class JsonLines:
                 before = file.tell()
                 if file.write(data) != len(data):  # the disk is full: half a line must not stay
                     file.truncate(before)
-                    raise OSError("the disk is full")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise UserError(f"{self._path} cannot be written: {error.strerror or error}.") from error
 
@@ -159,7 +164,7 @@ class TensorBoard:
     def scalars(self, images_seen: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve."""
         for name, value in values.items():
-            if name != "images_seen":
+            if name not in ("images_seen", "time"):  # TensorBoard keeps its own time
                 self._writer.add_scalar(name, value, images_seen)
 
     def picture(self, images_seen: int, name: str, pixels: Pixels | Path) -> None:
@@ -171,7 +176,7 @@ class TensorBoard:
                 pixels = np.asarray(image.convert("RGB"))
         self._writer.add_image(name, pixels, images_seen, dataformats="HWC")
 
-    def event(self, images_seen: int, text: str) -> None:
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
         """Add a sentence to the text "events"."""
         self._writer.add_text("events", text, images_seen)
         self._writer.flush()
@@ -204,9 +209,9 @@ class Several:
         """Pass on a picture."""
         self._each(lambda report: report.picture(images_seen, name, pixels))
 
-    def event(self, images_seen: int, text: str) -> None:
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
         """Pass on a sentence."""
-        self._each(lambda report: report.event(images_seen, text))
+        self._each(lambda report: report.event(images_seen, text, kind, **values))
 
     def go_back(self, images_seen: int) -> None:
         """Pass on that the run goes on from an earlier point."""

@@ -1,8 +1,6 @@
 """A run on disk: start, go on, train, stop and save.
 
-A run folder holds config.toml (every setting; edits count when the run is resumed), run.json (what the model will say
-of itself, where the pictures come from), log.jsonl, events/, sheets/, checkpoints/, and `latest` and `best`, which name
-a checkpoint; and passed-over.txt, if some of the pictures cannot be used.
+What lies in a run's folder: run_folder. What others can ask of a run while it trains: run_desk.
 """
 
 import dataclasses
@@ -10,43 +8,47 @@ import itertools
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from automod_core.checkpoint_folders import Checkpoint, Score, checkpoint_paths, find_checkpoint, go_back
+from automod_core.checkpoint_folders import (
+    CHECKPOINTS,
+    Checkpoint,
+    DamagedError,
+    Score,
+    checkpoint_paths,
+    find_checkpoint,
+    go_back,
+    remove_checkpoint,
+)
 from automod_core.checkpoints import read_state, save_checkpoint
 from automod_core.config_file import load_config, write_config
 from automod_core.data.source import Source
 from automod_core.distributed import World
 from automod_core.errors import UserError
-from automod_core.images import save_image
 from automod_core.latent import expand
 from automod_core.meter import Meter
 from automod_core.model_file import ModelCard, expected_shapes
 from automod_core.report import JsonLines, Report, Several, read_scalars
-from automod_core.run_folder import (
-    CONFIG,
-    LOG,
-    SHEETS,
-    About,
-    check_free,
-    check_run,
-    read_about,
-    write_about,
-    write_text,
-)
+from automod_core.run_control import Desk, Orders, RunControl, controlled
+from automod_core.run_desk import CHECKPOINT, EDIT, PAUSE, PINS, SHEET, STOP, Post, answer
+from automod_core.run_edits import RunEdit, apply_edit
+from automod_core.run_faults import COLLAPSED, RunError
+from automod_core.run_folder import CONFIG, LOG, About, check_free, check_run, read_about, write_about, write_text
 from automod_core.run_lock import only_one
+from automod_core.run_state import FINISHED
 from automod_core.schedule import moment_at
-from automod_core.sheets import PINNED, current_model, sample_sheet
+from automod_core.sheets import PINNED, current_model, write_sheet
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 from automod_core.watchdog import Trouble, Watchdog, advice, checkpoint_before, relief
 
-_AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then whether one was told to stop
 _HELD_OUT = 256  # pictures on which a checkpoint is measured
 _HELD_OUT_BATCH = 32
+_TROUBLE = "trouble"  # kind of the events that the watchdog makes
 
 Tell = Callable[[str], object]
 
@@ -114,7 +116,7 @@ def resume_run(
     load(trainer, find_checkpoint(folder, tell=tell))
     trainer.world.barrier()  # all have read it
     if extend and trainer.world.is_first:
-        with only_one(folder) if trainer.world.is_first else nullcontext():
+        with only_one(folder):
             write_text(folder / CONFIG, write_config(trainer.config))
     return trainer
 
@@ -137,8 +139,14 @@ def load(trainer: Trainer, checkpoint: Checkpoint) -> None:
         raise UserError(f"The checkpoint {checkpoint.path} does not fit this run: {reason}.") from error
 
 
-def save(trainer: Trainer, folder: Path, score: Score | None = None) -> None:
+def save(trainer: Trainer, folder: Path, score: Score | None = None, keep: int | None = None) -> None:
     """Write a checkpoint. All processes of the run must call it; the first one writes.
+
+    Args:
+        trainer: the run.
+        folder: its folder.
+        score: how good it is, if that was measured.
+        keep: how many of the newest checkpoints are kept; None keeps as many as the settings say.
 
     Raises:
         UserError: it cannot be written; those before are as they were.
@@ -151,7 +159,7 @@ def save(trainer: Trainer, folder: Path, score: Score | None = None) -> None:
     }
     if trainer.world.is_first:
         card, weights = model_so_far(trainer, folder)
-        save_checkpoint(folder, state, card, weights, score=score, keep=trainer.config.keep_checkpoints)
+        save_checkpoint(folder, state, card, weights, score=score, keep=keep or trainer.config.keep_checkpoints)
 
 
 def model_so_far(trainer: Trainer, folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
@@ -175,6 +183,7 @@ class _Due(NamedTuple):
     log: bool
     sheet: bool
     save: bool
+    asked: bool  # someone asked for a checkpoint at which none would be due
 
 
 def train(
@@ -186,28 +195,34 @@ def train(
     held_out: Source | None = None,
     stop: Callable[[], bool] = lambda: False,
     reports: Sequence[Report] = (),
-) -> None:
-    """Train until the schedule's end or until `stop` says so; always ends on a saved checkpoint.
+    control: RunControl | None = None,
+) -> str:
+    """Train until the schedule's end or until someone says stop; always ends on a saved checkpoint.
 
     All processes of a run call it; the first one writes and reports.
 
     Args:
         trainer: the run in memory, changed in place.
         source: training pictures, or pairs of them if the run has a known invariance.
-        folder: the run's folder; log.jsonl in it goes on.
+        folder: the run's folder; log.jsonl in it goes on. What is posted to its desk is done between two steps.
         pictures: what the sample sheets show if too little is held out; None means `source`.
         held_out: pictures that the run never trains on; with them the best checkpoint is the one that recovers them
             best, else the one with the lowest training error.
         stop: asked after every step.
         reports: told every `log_images` images and before each checkpoint what Meter.read returns, and of pictures and
             events.
+        control: what the caller holds the run with; None lets train hold it.
+
+    Returns:
+        How it ended: run_state.FINISHED, STOPPED or PAUSED.
 
     Raises:
         UserError: the disk is full, the pictures can no longer be read, training went wrong more than `max_rollbacks`
-            times, or another process trains this run; it can be resumed from its last checkpoint.
+            times, or another process trains this run; it can be resumed from its last checkpoint. What happened to the
+            run itself is a RunError.
     """
-    with only_one(folder) if trainer.world.is_first else nullcontext():
-        _train(trainer, source, folder, pictures, held_out, stop, reports)
+    with nullcontext(control) if control else controlled(folder, trainer.world, str(trainer.device)) as held:
+        return _train(trainer, source, folder, pictures, held_out, stop, reports, held)
 
 
 def _train(
@@ -218,38 +233,47 @@ def _train(
     held_out: Source | None,
     stop: Callable[[], bool],
     reports: Sequence[Report],
-) -> None:
+    control: RunControl,
+) -> str:
     first = trainer.world.is_first
     report = Several(JsonLines(folder / LOG, trainer.images_seen), *reports) if first else Several()
-    meter, guard = Meter(trainer, source), _Guard(trainer, folder, report)
+    meter, guard, saver = Meter(trainer, source), _Guard(trainer, folder, report), _Saver(trainer, folder)
     shown = held_out if held_out is not None and len(held_out) >= PINNED else pictures or source
-    stopping = _agreed(stop, trainer)
-    while trainer.images_seen < trainer.config.total_images and not stopping:
+    draw = partial(_draw_sheet, trainer, folder, report, shown)
+    desk, clerk = Desk(trainer, folder, stop), _Clerk(trainer, folder, Several(*reports) if first else Several(), draw)
+    control.training(trainer, meter, at_once=True)
+    orders = desk.look()
+    while trainer.images_seen < trainer.config.total_images and not orders.ends:
         before = trainer.images_seen
         meter.add(trainer.step(meter.source))
-        stopping = _agreed(stop, trainer)
-        due = _due(trainer, before, stopping)
+        orders = desk.look()
+        due = _due(trainer, before, orders)
         if due.log:
             values = meter.read()
             report.scalars(trainer.images_seen, values)
+            control.line(values, trainer)
             if guard.went_back(values):
                 meter.restart()
-                continue
+                control.forget_speeds()
+                continue  # what was asked waits for the next look
         with meter.paused():
             if due.sheet and first:
-                _write_sheet(trainer, folder, report, shown)
+                draw()
             if due.save:
-                save(trainer, folder, _score(trainer, meter, held_out))
+                saver.save(None if due.asked else _score(trainer, meter, held_out), asked=due.asked)
+            edited = clerk.do(orders)
+        if edited:
+            guard.watch()
+            control.forget_speeds()
+        if edited == _WENT_BACK:
+            meter.restart()
+        control.training(trainer, meter, at_once=due.log or bool(edited))
+    finished = trainer.images_seen >= trainer.config.total_images
+    control.ends(status := FINISHED if finished else orders.ends, trainer, orders.of(STOP, PAUSE))
+    return status
 
 
-def _agreed(stop: Callable[[], bool], trainer: Trainer) -> bool:
-    """Whether any process was told to stop; several ask one another only every few steps."""
-    if trainer.world.size == 1:
-        return stop()
-    return trainer.steps % _AGREE_EVERY_STEPS == 0 and trainer.world.any(stop())
-
-
-def _due(trainer: Trainer, before: int, stopping: bool) -> _Due:
+def _due(trainer: Trainer, before: int, orders: Orders) -> _Due:
     """What has to be done after a step: it follows from the images seen, so a resumed run does it at the same ones."""
     config, now = trainer.config, trainer.images_seen
 
@@ -258,15 +282,99 @@ def _due(trainer: Trainer, before: int, stopping: bool) -> _Due:
 
     ends = itertools.accumulate(phase.images for phase in config.phases)
     phase_over = any(before < end <= now for end in ends)
-    save_now = stopping or phase_over or crossed(config.checkpoint_images)
-    return _Due(save_now or crossed(config.log_images), phase_over or crossed(config.sheet_images), save_now)
+    save_now = bool(orders.ends) or phase_over or crossed(config.checkpoint_images)
+    # A change to the settings counts from a point that is saved; a step back needs none.
+    changing = any(post.values.get("back_to") is None for post in orders.of(EDIT))
+    asked = not save_now and (changing or bool(orders.of(CHECKPOINT)))
+    saving = save_now or asked
+    return _Due(saving or crossed(config.log_images), phase_over or crossed(config.sheet_images), saving, asked)
 
 
-def _write_sheet(trainer: Trainer, folder: Path, report: Report, pictures: Source) -> None:
-    size = max(phase.resolution for phase in trainer.config.phases)
-    path = folder / SHEETS / f"{trainer.images_seen:09d}.png"
-    save_image(path, sample_sheet(trainer, pictures.sample(PINNED, size)))
+def _draw_sheet(
+    trainer: Trainer, folder: Path, report: Report, pictures: Source, tell: Tell = lambda sentence: None
+) -> None:
+    path = write_sheet(trainer, folder, pictures, tell)
     report.picture(trainer.images_seen, "sheet", path)
+
+
+class _Saver:
+    """Writes checkpoints. Those that were asked for push no regular one out; only the last of them is kept."""
+
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self._trainer, self._folder = trainer, folder
+        self._asked: Path | None = None
+
+    def save(self, score: Score | None, *, asked: bool) -> None:
+        trainer, before = self._trainer, self._asked
+        extra = (before is not None and before.exists()) + asked
+        save(trainer, self._folder, score, keep=trainer.config.keep_checkpoints + extra)
+        if not asked or not trainer.world.is_first:
+            return
+        self._asked = self._folder / CHECKPOINTS / f"{trainer.images_seen:09d}"
+        if before is not None and before.exists() and before != self._asked:
+            remove_checkpoint(before)
+
+
+_CHANGED, _WENT_BACK = "changed", "went back"  # what an edit has done
+
+
+class _Clerk:
+    """Does what is asked of a run between two steps, when a checkpoint of this moment is there if one is needed."""
+
+    def __init__(self, trainer: Trainer, folder: Path, reports: Report, draw: Callable[..., None]) -> None:
+        self._trainer, self._folder, self._reports, self._draw = trainer, folder, reports, draw
+
+    def do(self, orders: Orders) -> str:
+        """Do all but ending the run. All processes call it.
+
+        Returns:
+            Whether the settings have _CHANGED, or the run _WENT_BACK; "" for neither.
+
+        Raises:
+            UserError: the disk is full, or the run cannot go on.
+        """
+        edited = ""
+        for post in orders.of(CHECKPOINT, SHEET, PINS, EDIT):
+            if post.kind == EDIT:
+                edited = max(edited, self._edit(post), key=("", _CHANGED, _WENT_BACK).index)
+            elif self._trainer.world.is_first:
+                self._serve(post)
+        return edited
+
+    def _serve(self, post: Post) -> None:
+        seen, told = self._trainer.images_seen, list[str]()
+        if post.kind != CHECKPOINT:
+            self._draw(tell=told.append)
+        done = "The sheet is drawn" if post.kind != CHECKPOINT else "The run is saved"
+        answer(self._folder, post, " ".join([f"{done} at {seen:,} images.", *told]), images_seen=seen)
+
+    def _edit(self, post: Post) -> str:
+        trainer, folder = self._trainer, self._folder
+        done = trainer.world.share(self._applied(post) if trainer.world.is_first else None)
+        if done is None:
+            return ""
+        back_to, sentence = done
+        trainer.config = load_config(folder / CONFIG)
+        if back_to is not None:
+            load(trainer, find_checkpoint(folder))
+            self._reports.go_back(back_to)
+        trainer.world.barrier()  # until all have read it
+        self._reports.event(trainer.images_seen, sentence, kind=EDIT)
+        if trainer.world.is_first:
+            answer(folder, post, sentence, images_seen=trainer.images_seen)
+        return _CHANGED if back_to is None else _WENT_BACK
+
+    def _applied(self, post: Post) -> tuple[int | None, str] | None:
+        """Change the run's folder; None, and an answer that says why, if what is asked makes no sense."""
+        try:
+            edit = RunEdit.from_dict(post.values)
+            applied = apply_edit(self._folder, edit, self._trainer.images_seen)
+        except UserError as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(error, DamagedError):
+                raise  # the disk is full: the folder may hold half of the change, which a resume completes
+            answer(self._folder, post, str(error), ok=False)
+            return None
+        return applied.went_back_to, applied.sentence
 
 
 def _score(trainer: Trainer, meter: Meter, held_out: Source | None) -> Score | None:
@@ -293,9 +401,10 @@ class _Guard:
     def __init__(self, trainer: Trainer, folder: Path, report: Report) -> None:
         self._trainer, self._folder, self._report = trainer, folder, report
         self._troubles: list[Trouble] = []
-        self._watch()
+        self.watch()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Begin to watch, or begin anew: with the settings of now, from what the log tells of the run so far."""
         config = self._trainer.config
         watched = config.watchdog and self._trainer.world.is_first
         self._watchdog = Watchdog(config, read_scalars(self._folder / LOG)) if watched else None
@@ -314,7 +423,7 @@ class _Guard:
         self._trainer.world.barrier()  # until the first process has changed the folder
         self._trainer.config = load_config(self._folder / CONFIG)
         load(self._trainer, find_checkpoint(self._folder))
-        self._watch()
+        self.watch()
         return True
 
     def _look(self, values: Mapping[str, float]) -> Trouble | None:
@@ -325,9 +434,10 @@ class _Guard:
         if self._watchdog is not None:
             return self._watchdog.look(self._trainer.images_seen, values if finite else {**values, "finite": 0.0})
         if not finite:
-            raise UserError(
+            raise RunError(
+                COLLAPSED,
                 "The networks hold values that are not finite, and the watchdog, which would go back to where all was "
-                f"well, is off; set watchdog = true in {self._folder / CONFIG} and resume the run."
+                f"well, is off; set watchdog = true in {self._folder / CONFIG} and resume the run.",
             )
         return None
 
@@ -337,13 +447,16 @@ class _Guard:
         attempt = len(self._troubles)
         target = checkpoint_before([int(path.name) for path in checkpoint_paths(folder)], trouble, attempt)
         back_at = go_back(folder, trouble.since if target is None else target).images_seen
+        values = {"trouble": trouble.kind, "back_to": back_at, "since": trouble.since}
         if attempt > config.max_rollbacks:
-            self._report.event(trouble.images_seen, f"Stopped after {attempt - 1} steps back: {trouble.kind}.")
-            raise UserError(advice(self._troubles))
+            told = f"Stopped after {attempt - 1} steps back: {trouble.kind}."
+            self._report.event(trouble.images_seen, told, kind=_TROUBLE, **values, given_up=True)
+            raise RunError(COLLAPSED, advice(self._troubles))
         gentler, change = relief(config, trouble, attempt)
         write_text(folder / CONFIG, write_config(gentler))
         self._report.go_back(back_at)
-        self._report.event(back_at, f"{trouble.message} Back to {back_at:,} images. {change}")
+        told = f"{trouble.message} Back to {back_at:,} images. {change}"
+        self._report.event(back_at, told, kind=_TROUBLE, **values, given_up=False)
 
 
 def _networks_are_finite(trainer: Trainer) -> bool:

@@ -1,5 +1,6 @@
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ def test_lines_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert math.isnan(second["reconstruction"])
     assert math.isnan(second["kl_real"])
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines[1] == {"images_seen": 100, "event": "a sentence with “quotes”\nand two lines"}
+    assert lines[1].pop("time") == pytest.approx(time.time(), abs=60)
+    text = "a sentence with “quotes”\nand two lines"
+    assert lines[1] == {"images_seen": 100, "event": text, "kind": "note", "values": {}}
 
 
 def test_a_file_that_is_missing_has_no_lines(tmp_path: Path) -> None:
@@ -175,7 +178,8 @@ def test_an_event_folder_that_cannot_be_made_is_a_users_error(tmp_path: Path) ->
 # ---- several ----
 
 
-def test_several_reports_hear_the_same(tmp_path: Path) -> None:
+def test_several_reports_hear_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1.0)
     both = Several(JsonLines(tmp_path / "a"), JsonLines(tmp_path / "b"))
     both.scalars(100, {"loss": 1.0})
     both.picture(100, "sheet", np.zeros((1, 1, 3), np.uint8))

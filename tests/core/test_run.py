@@ -106,7 +106,7 @@ def test_a_run_goes_to_its_end(folder: Path) -> None:
     assert trainer.images_seen == CONFIG_3.total_images
     assert resume_run(folder, CPU).images_seen == CONFIG_3.total_images
     assert images_of(folder)[-3:] == [32, 40, 48]
-    sheets = sorted(path.name for path in (folder / "sheets").iterdir())
+    sheets = sorted(path.name for path in (folder / "sheets").glob("*.png"))
     assert sheets == ["000000016.png", "000000032.png", "000000048.png"]
     before = (folder / LOG).read_text()
     train(trainer, Noise(), folder)  # nothing is left to do
@@ -232,7 +232,7 @@ class Told:
     def picture(self, images_seen: int, name: str, pixels: Any) -> None:
         self.pictures.append(pixels)
 
-    def event(self, images_seen: int, text: str) -> None:
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
         self.events.append(text)
 
     def go_back(self, images_seen: int) -> None:
