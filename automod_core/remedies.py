@@ -78,7 +78,7 @@ def remedies(
         since: images seen when all was well last, as Trouble.since; None if nobody knows.
 
     Returns:
-        Up to four; all but the smaller step size of a run without a checkpoint from before go back first.
+        Up to four. All of them go back to a checkpoint from when all was well, if there is one.
     """
     back_to = _back_to(checkpoints, images_seen, since)
     found = [_go_back(back_to), _tighten(config, images_seen, back_to), _lengthen(config, images_seen, back_to)]
@@ -146,8 +146,8 @@ def _slow_down(config: TrainConfig, images_seen: int, back_to: int | None) -> Re
 
 
 def _point(images_seen: int, back_to: int | None) -> int:
-    """Where the run stands once the edit has been made: its phase is the first whose settings change."""
-    return max(images_seen - 1, 0) if back_to is None else back_to
+    """Where the run stands once the edit has been made: run_edits.changed begins with the phase there."""
+    return images_seen if back_to is None else back_to
 
 
 class Replay:

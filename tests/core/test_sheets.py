@@ -8,10 +8,13 @@ from torch import Tensor
 
 from automod_core.config import ModelConfig
 from automod_core.contact_sheet import contact_sheet
+from automod_core.errors import UserError
 from automod_core.images import save_image, to_uint8
 from automod_core.latent import random_codes
+from automod_core.pinned_photos import list_pinned, pin
 from automod_core.schedule import Phase
-from automod_core.sheets import PINNED, current_model, sample_sheet
+from automod_core.sheet_layout import NEIGHBOURS, ORIGINALS, RECONSTRUCTIONS, SAMPLES, list_sheets
+from automod_core.sheets import PINNED, _rows, current_model, pictures_to_show, sample_sheet, write_sheet
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
 from automod_core.training_pictures import blend
@@ -107,8 +110,6 @@ def test_a_sheet_has_every_row_at_any_moment(
 
 
 def test_mixes_take_their_range_from_the_neighbour(trainer: Trainer, pinned: Tensor) -> None:
-    from automod_core.sheets import _rows
-
     model = current_model(_at(trainer, 48))
     x = blend(pinned, 1.0)
     rows = {row.label: row.pictures for row in _rows(model, x)}
@@ -144,6 +145,110 @@ def test_a_sheet_changes_nothing_of_the_run(trainer: Trainer, pinned: Tensor) ->
 def test_pinned_pictures_of_another_kind_are_refused(trainer: Trainer, wrong: Tensor) -> None:
     with pytest.raises(ValueError, match=r"pinned must be uint8 \(P >= 2, 3, R, R\) with R a multiple of 16"):
         sample_sheet(_at(trainer, 40), wrong)
+
+
+# ---- in the run's folder ----
+
+
+class Pictures:
+    """Training pictures of a run: always the same ones."""
+
+    def __init__(self, count: int = 50) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self._pixels = torch.randint(0, 256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+
+    def sample(self, count: int, resolution: int, part: slice = slice(None)) -> Tensor:
+        assert resolution == 16
+        return self._pixels[:count][part]
+
+
+def _pin(folder: Path, count: int) -> list[np.ndarray]:
+    """Pin so many photos to a run; return them as they are shown, (3, 16, 16) each."""
+    photos = []
+    for seed in range(count):
+        pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        photos.append(pixels.transpose(2, 0, 1))
+        Image.fromarray(pixels).save(folder / f"photo {seed}.png")
+    assert pin(folder, [folder / f"photo {seed}.png" for seed in range(count)], 16) == []
+    return photos
+
+
+@pytest.mark.parametrize("count", [0, 3, 8, 16])
+def test_pinned_photos_come_first_and_the_runs_own_pictures_fill_up(
+    trainer: Trainer, tmp_path: Path, count: int
+) -> None:
+    photos = _pin(tmp_path, count)
+    shown, names = pictures_to_show(_at(trainer, 40), tmp_path, Pictures())
+    assert shown.dtype == torch.uint8
+    assert shown.shape == (max(count, PINNED), 3, 16, 16)
+    assert names == tuple(f"photo {seed}.png" for seed in range(count))
+    for picture, photo in zip(shown, photos, strict=False):
+        assert np.array_equal(picture.numpy(), photo)
+    own = Pictures().sample(PINNED, 16)
+    assert torch.equal(shown[count:], own[: max(PINNED - count, 0)])
+
+
+def test_few_pictures_are_no_obstacle(trainer: Trainer, tmp_path: Path) -> None:
+    _pin(tmp_path, 1)
+    shown, _ = pictures_to_show(_at(trainer, 40), tmp_path, Pictures(2))
+    assert len(shown) == 3
+
+
+def test_a_sheet_is_written_with_what_lies_where(trainer: Trainer, tmp_path: Path) -> None:
+    _pin(tmp_path, 2)
+    path = write_sheet(_at(trainer, 48), tmp_path, Pictures())
+    assert path == tmp_path / "sheets" / "000000048.png"
+    (sheet,) = list_sheets(tmp_path)
+    assert (sheet.png, sheet.images_seen) == (path, 48)
+    layout = sheet.layout
+    assert layout is not None
+    assert (layout.images_seen, layout.resolution, layout.fade) == (48, 16, 1.0)
+    assert layout.names == ("photo 0.png", "photo 1.png", *[""] * 6)
+    assert [row.name for row in layout.rows] == [
+        *(ORIGINALS, RECONSTRUCTIONS, NEIGHBOURS, "coarse", "medium", SAMPLES, SAMPLES)
+    ]
+    page = np.asarray(Image.open(path))
+    shown, _ = pictures_to_show(trainer, tmp_path, Pictures())
+    rows = _rows(current_model(trainer), blend(shown, 1.0))
+    for row, place in zip(rows, layout.rows, strict=True):
+        assert (place.label, place.count) == (row.label, 8)
+        for column, pixels in enumerate(to_uint8(row.pictures)):
+            left = place.left + column * place.step
+            found = page[place.top : place.top + place.side, left : left + place.side]
+            large = Image.fromarray(pixels).resize((place.side, place.side), Image.Resampling.NEAREST)
+            assert np.array_equal(found, np.asarray(large))
+
+
+def test_the_layout_is_there_before_the_picture(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[list[str]] = []
+    monkeypatch.setattr(
+        "automod_core.sheets.save_image", lambda path, pixels: there.append([p.name for p in path.parent.iterdir()])
+    )
+    write_sheet(_at(trainer, 40), tmp_path, Pictures())
+    assert there == [["000000040.json"]]
+
+
+def test_a_damaged_pinned_photo_is_told_and_stops_no_sheet(trainer: Trainer, tmp_path: Path) -> None:
+    _pin(tmp_path, 3)
+    list_pinned(tmp_path)[1].path.write_bytes(b"no picture")
+    told: list[str] = []
+    write_sheet(_at(trainer, 40), tmp_path, Pictures(), told.append)
+    assert told == ["The pinned photo photo 1.png is not a picture that can be opened."]
+    (sheet,) = list_sheets(tmp_path)
+    assert sheet.layout is not None
+    assert sheet.layout.names[:3] == ("photo 0.png", "photo 2.png", "")
+
+
+def test_a_full_disk_is_a_sentence(trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("automod_core.files.os.fsync", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        write_sheet(_at(trainer, 40), tmp_path, Pictures())
+    assert list_sheets(tmp_path) == ()
 
 
 # ---- the page ----
