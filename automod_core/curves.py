@@ -60,17 +60,15 @@ def thinned(x: Numbers, y: Numbers, most: int = MOST_POINTS) -> tuple[Numbers, N
         raise ValueError(f"most must be at least 8, got {most}")
     if len(x) <= most:
         return x, y
-    edges = np.linspace(0, len(x), (most - 2) // 3 + 1).round().astype(np.int64)
-    kept = {0, len(x) - 1}
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
-        part = y[start:end]
-        finite = np.isfinite(part)
-        if not finite.all():
-            kept.add(int(start + np.argmin(finite)))
-        if finite.any():
-            kept.add(int(start + np.argmin(np.where(finite, part, np.inf))))
-            kept.add(int(start + np.argmax(np.where(finite, part, -np.inf))))
-    chosen = np.array(sorted(kept))
+    length = -(-len(x) // ((most - 2) // 3))  # of a stretch
+    rows = np.full(-(-len(x) // length) * length, math.nan)
+    rows[: len(x)] = y
+    rows = rows.reshape(-1, length)
+    finite = np.isfinite(rows)
+    lowest, highest = np.where(finite, rows, np.inf).argmin(axis=1), np.where(finite, rows, -np.inf).argmax(axis=1)
+    starts, broken = np.arange(len(rows)) * length, ~finite.all(axis=1)
+    gaps = starts[broken] + finite[broken].argmin(axis=1)
+    chosen = np.unique(np.concatenate([[0, len(x) - 1], starts + lowest, starts + highest, gaps[gaps < len(x)]]))
     return x[chosen], y[chosen]
 
 
