@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from automod_studio.theme import GRID, MARGIN, colors_of
+from automod_studio.theme import GRID, MARGIN
+from automod_studio.widgets.dashed_area import DashedArea
 from automod_studio.widgets.images import to_pixmap
 from automod_studio.widgets.labels import action_button, hint_label, outdented, title_label
 
@@ -70,7 +70,7 @@ class EmptyTray(QWidget):
         return lambda: self.sample_clicked.emit(path)
 
     def _make_drop_area(self) -> QWidget:
-        area = _DashedArea()
+        area = DashedArea()
         column = QVBoxLayout(area)
         column.setContentsMargins(MARGIN, 2 * MARGIN, MARGIN, 2 * MARGIN)
         column.setSpacing(2 * GRID)
@@ -87,15 +87,3 @@ class EmptyTray(QWidget):
         column.addSpacing(GRID)
         column.addLayout(row)
         return area
-
-
-class _DashedArea(QWidget):
-    """A dashed, rounded outline."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102 - Qt's
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pen = QPen(QColor(colors_of(self).faint), 1.5, Qt.PenStyle.CustomDashLine)
-        pen.setDashPattern([4, 3])
-        painter.setPen(pen)
-        painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 8, 8)
