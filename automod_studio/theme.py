@@ -198,6 +198,7 @@ QPushButton[role="quiet"] {{ background: transparent; padding: 2px 8px; border-r
 QPushButton[role="quiet"]:hover {{ background: {c.raised}; border-color: transparent; }}
 QPushButton[role="quiet"]:checked, QPushButton[role="quiet"]:pressed {{ background: {c.control}; }}
 QPushButton[role="quiet"]:focus {{ border-color: {c.accent}; }}
+QPushButton[role="quiet"]:disabled {{ background: transparent; border-color: transparent; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox::down-arrow {{ image: url("{icons}/arrow-{tone}.svg"); width: 12px; height: 12px; }}
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px; }}

@@ -26,7 +26,7 @@ from automod_studio.views_plan import FIELDS, Place, PlanDraft, exact
 
 _ESTIMATES = ("Time", "Memory")
 _ROW_PX, _HEADER_PX, _NUMBERS_PX = 24, 40, 28
-_PADDING_PX = 3 * GRID  # of a cell, both sides together
+_PADDING_PX, _HEADER_PADDING_PX = 4 * GRID, 3 * GRID  # both sides together
 # With the colours of the palette, so that it follows the theme.
 _STYLE = """
 QHeaderView, QTableCornerButton::section { background: palette(window); border: none; }
@@ -200,7 +200,7 @@ class PhaseTable(QTableWidget):
     def _set_up_headers(self) -> None:
         across, down = self.horizontalHeader(), self.verticalHeader()
         for column, setting in enumerate(FIELDS):
-            item = QTableWidgetItem(f"{setting.label}\n{setting.unit}")
+            item = QTableWidgetItem(_header(setting))
             item.setToolTip(_tip(setting))
             self.setHorizontalHeaderItem(column, item)
         for column, title in enumerate(_ESTIMATES, len(FIELDS)):
@@ -230,8 +230,9 @@ class PhaseTable(QTableWidget):
         for column in range(self.columnCount()):
             texts = [item.text() for row in rows if (item := self.item(row, column)) is not None]
             head = self.horizontalHeaderItem(column)
-            texts += head.text().splitlines() if head is not None else []
-            needs.append(_PADDING_PX + max((letters.horizontalAdvance(text) for text in texts), default=0))
+            titles = head.text().splitlines() if head is not None else []
+            inside = max((letters.horizontalAdvance(text) for text in texts), default=0) + _PADDING_PX
+            needs.append(max(inside, *(letters.horizontalAdvance(text) + _HEADER_PADDING_PX for text in titles)))
         spare = max(0, self.viewport().width() - sum(needs))
         for column, need in enumerate(needs):
             share = spare // len(needs) + (column < spare % len(needs))
@@ -291,6 +292,12 @@ def _new_item(column: int, *, tells: bool) -> QTableWidgetItem:
     side = Qt.AlignmentFlag.AlignLeft if tells else Qt.AlignmentFlag.AlignRight
     item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return item
+
+
+def _header(setting: Setting) -> str:
+    """Two short lines: the unit in the second one, unless the label needs it."""
+    first, *rest = setting.label.split()
+    return f"{first}\n{' '.join(rest) or setting.unit}".strip()
 
 
 def _tip(setting: Setting) -> str:
