@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from automod_core import run_desk
 from automod_core.checkpoint_folders import checkpoint_paths
@@ -60,7 +61,7 @@ class RunControl:
 
     def __init__(self, folder: Path, world: World, device: str = "") -> None:
         self.folder, self.world = folder, world
-        self._state = RunState(status=PREPARING, device=device, process=this_process())
+        self._state = RunState(status=PREPARING, device=device, process=this_process(), **_stand(folder))
         self._speeds: dict[int, deque[dict[str, float]]] = {}  # phase -> lines of the log
         self._next = 0.0  # when the state is due
         self._ending: tuple[str, tuple[Post, ...]] = (STOPPED, ())
@@ -203,9 +204,9 @@ def controlled(folder: Path, world: World, device: str = "") -> Iterator[RunCont
     made = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     try:
         with only_one(folder) if world.is_first else nullcontext():
-            if world.is_first:
-                _begin(folder)
             control, error = RunControl(folder, world, device), None
+            if world.is_first:
+                run_desk.clear(folder)  # what was asked of a process that is gone
             try:
                 with faults_told(folder):
                     yield control
@@ -219,16 +220,21 @@ def controlled(folder: Path, world: World, device: str = "") -> Iterator[RunCont
             _remove(folder, made)
 
 
-def _begin(folder: Path) -> None:
-    """Refuse a state of a newer version; put away what was asked of a process that is gone."""
+def _stand(folder: Path) -> dict[str, Any]:
+    """Where a run stands that shall go on, as fields of RunState.
+
+    Raises:
+        NewerError: a newer version has written its state.
+    """
+    saved = checkpoint_paths(folder)
     try:
-        read_state(folder)
+        before = read_state(folder)
     except NewerError:
         raise
     except UserError:
-        pass  # damaged: it is written anew
-    with suppress(OSError):
-        run_desk.clear(folder)
+        before = None  # damaged: it is written anew
+    known = {} if before is None else {name: getattr(before, name) for name in ("total_images", "phase", "resolution")}
+    return known | {"images_seen": int(saved[0].name)} if saved else {}
 
 
 def _remove(folder: Path, made: list[Path]) -> None:

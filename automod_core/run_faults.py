@@ -44,9 +44,10 @@ def faults_told(folder: Path) -> Iterator[None]:
     except RunError:
         raise
     except UserError as error:
-        if is_full_disk(error):
-            raise RunError(DISK_FULL, str(error)) from error
-        raise
+        if not is_full_disk(error):
+            raise
+        way_out = "" if "--resume" in str(error) else f" Free some space, and the run goes on with --resume {folder}."
+        raise RunError(DISK_FULL, f"{error}{way_out}") from error
     except (OSError, MemoryError, RuntimeError) as error:
         told = _told(error, folder)
         if told is None:

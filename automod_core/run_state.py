@@ -105,7 +105,8 @@ def write_state(folder: Path, state: RunState, *, strict: bool = True) -> None:
     Args:
         folder: the run's folder.
         state: what to write; a value that is not finite becomes None, or 0 where that cannot be.
-        strict: False: where it cannot be written, that is only logged.
+        strict: False: where there is no room for a new file, the one before is written over; where that cannot be done
+            either, it is only logged.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
@@ -122,7 +123,20 @@ def write_state(folder: Path, state: RunState, *, strict: bool = True) -> None:
     except UserError as error:
         if strict:
             raise
-        _log.warning("%s", error)
+        try:
+            _write_over(folder / STATE, data)
+        except OSError:
+            _log.warning("%s", error)
+
+
+def _write_over(path: Path, data: bytes) -> None:
+    """Write into the file that is there, which takes no further room on a full disk; JSON may end in blanks.
+
+    Raises:
+        OSError: there is none, or it cannot be written to.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(data.ljust(os.fstat(file.fileno()).st_size))
 
 
 def _write(path: Path, data: bytes) -> None:

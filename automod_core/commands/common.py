@@ -157,7 +157,13 @@ def with_model(args: argparse.Namespace, work: Callable[["Automodulator"], Resul
     return work(load_model(path, "cpu"))
 
 
-def open_pictures(args: argparse.Namespace, data: str, config: "TrainConfig", device: "torch.device") -> "Source":
+def open_pictures(
+    args: argparse.Namespace,
+    data: str,
+    config: "TrainConfig",
+    device: "torch.device",
+    tell: Report = lambda done, total: None,
+) -> "Source":
     """The pictures of a run, with a progress bar while they are prepared; says what had to be passed over.
 
     Args:
@@ -165,13 +171,19 @@ def open_pictures(args: argparse.Namespace, data: str, config: "TrainConfig", de
         data: what --data takes.
         config: the run's settings.
         device: where it trains.
+        tell: called beside the bar, from the thread that calls; what it raises ends the work, to be resumed.
 
     Raises:
         UserError: the pictures cannot be read, are too few, or there is too little room to prepare them.
     """
     from automod_core.data import open_data
 
-    with progress(args, "Preparing pictures", "pictures") as report:
+    with progress(args, "Preparing pictures", "pictures") as show:
+
+        def report(done: int, total: int) -> None:
+            tell(done, total)
+            show(done, total)
+
         source = open_data(
             data,
             resolution=max(phase.resolution for phase in config.phases),

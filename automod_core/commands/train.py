@@ -36,12 +36,15 @@ if TYPE_CHECKING:
     from automod_core.distributed import World
     from automod_core.faces.factor_net import FacePerception
     from automod_core.invariance import Pairs
+    from automod_core.run_control import RunControl
     from automod_core.train_config import TrainConfig
     from automod_core.trainer import Trainer
 
+_MOST_PINNED = 16  # as pinned_photos says, which takes longer to load than --help may
+
 _USAGE = """\
 automod train --data demo|PATH --out RUN [--preset NAME] [--config FILE] [--set KEY=VALUE ...] [settings]
-       automod train --resume RUN [--extend N] [--data PATH]
+       automod train --resume RUN [--extend N] [--back-to N] [--data PATH]
        automod train --plan [...]
        automod train --help"""
 
@@ -56,6 +59,7 @@ examples:
   automod train --data photos/ --out runs/mine --device cuda
   automod train --preset ffhq256 --set phases.all.batch=8 --data photos/ --plan
   automod train --resume runs/faces --extend 100000
+  automod train --data photos/ --out runs/mine --pin anna.jpg --pin ben.jpg --threads 3 --low-priority
   torchrun --nproc-per-node 4 -m automod_core.cli train --data photos/ --out runs/mine
 """
 
@@ -77,6 +81,24 @@ def add(commands: Commands) -> None:
         "--extend", metavar="N", type=whole_number(1, 10**12), default=0, help="train a resumed run N images longer"
     )
     parser.add_argument(
+        "--back-to",
+        metavar="N",
+        type=whole_number(0, 10**12),
+        help="go on with a resumed run from its checkpoint of N images; those after it are removed",
+    )
+    parser.add_argument(
+        "--pin",
+        metavar="PHOTO",
+        type=Path,
+        action="append",
+        default=[],
+        help=f"show this photo on every sample sheet; up to {_MOST_PINNED} times, and they replace those of before",
+    )
+    parser.add_argument(
+        "--threads", metavar="N", type=whole_number(1, 1024), help="threads of the processor to compute with"
+    )
+    parser.add_argument("--low-priority", action="store_true", help="let all other programs go first")
+    parser.add_argument(
         "--plan", action="store_true", help="take a few steps of each phase, print what the run will take, and end"
     )
     parser.add_argument("--json", action="store_true", help="with --plan: print it for programs, as lines of JSON")
@@ -96,11 +118,14 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("a new run needs --data: demo, or photos")
     if args.extend and not args.resume:
         args.parser.error("--extend belongs to a run that is resumed")
+    if args.back_to is not None and not args.resume:
+        args.parser.error("--back-to belongs to a run that is resumed")
+    if len(args.pin) > _MOST_PINNED:
+        args.parser.error(f"--pin can be given {_MOST_PINNED} times at most")
     if args.json and not args.plan:
         args.parser.error("--json belongs to --plan")
     config = None if args.resume else config_from_args(args)
-    prepare_torch()
-    import torch
+    _leave_room(args)
 
     from automod_core.distributed import join, leave
 
@@ -110,18 +135,21 @@ def run(args: argparse.Namespace) -> int:
     args.quiet = args.quiet or not world.is_first
     try:
         return _run(args, config, world, device)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            "The graphics card ran out of memory; the run's last checkpoint is saved, to be resumed when the card "
-            "has more room, with a smaller micro_batch in its settings, or with --device cpu."
-        ) from error
-    except OSError as error:  # of what is written beside the checkpoints
-        raise UserError(
-            f"Training ended, since a file could not be written ({error.strerror or error}); the run goes on from its "
-            f"last checkpoint with --resume {args.out or args.resume}."
-        ) from error
     finally:
         leave()
+
+
+def _leave_room(args: argparse.Namespace) -> None:
+    """Load torch so that other programs get what the options leave them; threads inherit the priority of the first."""
+    from automod_core.run_process import lower_priority
+
+    if args.low_priority:
+        lower_priority()
+    prepare_torch()
+    import torch
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
 
 
 def _plan(args: argparse.Namespace, config: "TrainConfig | None") -> int:
@@ -154,24 +182,58 @@ def _print_progress(done: int, total: int) -> None:
 
 
 def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World", device: "torch.device") -> int:
-    from automod_core.run_folder import list_passed_over
+    from automod_core.run_control import StoppedWhilePreparing, controlled
+    from automod_core.run_folder import check_free, check_run, read_about
 
     folder: Path = args.out or args.resume
-    if config is not None and _is_new(folder, world):
-        trainer, data = _started(args, config, world, device)
+    new = config is not None and _is_new(folder, world)
+    if not new:
+        check_run(folder)
+        read_about(folder)  # before anything is written: a newer version may have made it
+    elif world.is_first:
+        check_free(folder)
+        check_folder(folder)
+    try:
+        with controlled(folder, world, str(device)) as control:
+            return _trained(args, config if new else None, control, device)
+    except StoppedWhilePreparing:
+        say(f"{folder}: stopped before it began to train; what was prepared of the pictures is kept.")
+        return 128 + signal.SIGTERM
+
+
+def _trained(
+    args: argparse.Namespace, config: "TrainConfig | None", control: "RunControl", device: "torch.device"
+) -> int:
+    from automod_core.run_folder import list_passed_over
+    from automod_core.run_state import PAUSED
+
+    folder, world = control.folder, control.world
+    control.preparing("Preparing pictures")
+    if config is not None:
+        trainer, data = _started(args, config, control, device)
     else:
-        trainer, data = _resumed(args, folder, world, device)
+        trainer, data = _resumed(args, control, device)
     if world.is_first:
         list_passed_over(folder, data.pictures.skipped)
+        _pin(args, trainer.config, folder)
     with _stopping_signals() as caught, _full_disks_in_one_sentence():
-        _train(args, trainer, data, folder, lambda: bool(caught))
+        status = _train(args, trainer, data, control, lambda: bool(caught))
     seen, total = trainer.images_seen, trainer.config.total_images
     stopped = seen < total
     if not args.quiet and not stopped:
         say(f"{folder}: finished after {seen:,} images; automod export {folder} -o model.safetensors makes the model.")
     if stopped and world.is_first:
-        say(f"{folder}: stopped and saved after {seen:,} of {total:,} images; go on with --resume {folder}")
+        how = "paused" if status == PAUSED else "stopped"
+        say(f"{folder}: {how} and saved after {seen:,} of {total:,} images; go on with --resume {folder}")
     return 128 + (caught or [signal.SIGTERM])[0] if stopped else 0
+
+
+def _pin(args: argparse.Namespace, config: "TrainConfig", folder: Path) -> None:
+    from automod_core.pinned_photos import pin
+
+    if args.pin:
+        for problem in pin(folder, args.pin, max(phase.resolution for phase in config.phases)):
+            warn(problem)
 
 
 def _is_new(folder: Path, world: "World") -> bool:
@@ -195,50 +257,76 @@ class _Data(NamedTuple):
 
 
 def _started(
-    args: argparse.Namespace, config: "TrainConfig", world: "World", device: "torch.device"
+    args: argparse.Namespace, config: "TrainConfig", control: "RunControl", device: "torch.device"
 ) -> "tuple[Trainer, _Data]":
     from automod_core.config_file import DEFAULT_PRESET
     from automod_core.run import start_run
-    from automod_core.run_folder import check_free
 
-    if world.is_first:
-        check_free(args.out)
-        check_folder(args.out)
     data, pairs = _data_name(args.data), str(args.pairs.absolute()) if args.pairs else ""
-    opened = _opened(args, data, pairs, config, device)
+    opened = _opened(args, data, pairs, config, device, control)
     start = args.preset or (args.config.name if args.config else DEFAULT_PRESET)
     about = opened.pictures.about() | {"notes": f"Trained with the settings {start!r}, seed {config.seed}."}
-    return start_run(config, args.out, device, about=about, data=data, pairs=pairs, world=world), opened
+    return start_run(config, args.out, device, about=about, data=data, pairs=pairs, world=control.world), opened
 
 
-def _resumed(args: argparse.Namespace, folder: Path, world: "World", device: "torch.device") -> "tuple[Trainer, _Data]":
+def _resumed(args: argparse.Namespace, control: "RunControl", device: "torch.device") -> "tuple[Trainer, _Data]":
     from automod_core.config_file import load_config
     from automod_core.run import resume_run
-    from automod_core.run_folder import CONFIG, change_data, check_run, read_about
+    from automod_core.run_faults import DATA_GONE, RunError
+    from automod_core.run_folder import CONFIG, change_data, read_about
 
-    check_run(folder)
+    folder, world = control.folder, control.world
     about, config = read_about(folder), load_config(folder / CONFIG)
     data = _data_name(args.data) if args.data else about.data
     pairs = str(args.pairs.absolute()) if args.pairs else about.pairs
     if not data:
         raise UserError(f"{folder} does not say which pictures it was trained on; name them with --data.")
     if not args.data and data != DEMO_DATA and not Path(data).exists():
-        raise UserError(f"The pictures of this run, {data}, are not there any more; name them with --data.")
-    opened = _opened(args, data, pairs, config, device)  # before the run is made longer: it may fail
-    extend = 0 if _is_started_again() else args.extend
-    trainer = resume_run(folder, device, world=world, extend=extend, tell=warn)
+        raise RunError(DATA_GONE, f"The pictures of this run, {data}, are not there any more; name them with --data.")
+    opened = _opened(args, data, pairs, config, device, control)  # before the run is changed: it may fail
+    if not _is_started_again():
+        _change(args, control)
+    trainer = resume_run(folder, device, world=world, tell=warn)
     if world.is_first:
         change_data(folder, data, pairs)
     return trainer, opened
 
 
-def _opened(args: argparse.Namespace, data: str, pairs: str, config: "TrainConfig", device: "torch.device") -> _Data:
+def _change(args: argparse.Namespace, control: "RunControl") -> None:
+    """Make a run longer, or let it go back, before it goes on."""
+    from automod_core.checkpoint_folders import find_checkpoint
+    from automod_core.run_edits import RunEdit, apply_edit
+
+    edit = RunEdit(back_to=args.back_to, extend=args.extend)
+    if edit == RunEdit():
+        return
+    if control.world.is_first:
+        told = apply_edit(control.folder, edit, find_checkpoint(control.folder).images_seen).sentence
+        if not args.quiet:
+            say(told)
+    control.world.barrier()  # until the first process has changed the folder
+
+
+def _opened(
+    args: argparse.Namespace,
+    data: str,
+    pairs: str,
+    config: "TrainConfig",
+    device: "torch.device",
+    control: "RunControl",
+) -> _Data:
     from automod_core.invariance import open_pairs
 
-    pictures = open_pictures(args, data, config, device)
+    tell = control.progress("Preparing pictures")
+    pictures = open_pictures(args, data, config, device, tell)
     if config.invariance == "none" and not pairs:
         return _Data(pictures, None)
-    with progress(args, "Preparing pictures", "pictures") as report:
+    with progress(args, "Preparing pictures", "pictures") as show:
+
+        def report(done: int, total: int) -> None:
+            tell(done, total)
+            show(done, total)
+
         return _Data(pictures, open_pairs(config, pictures, Path(pairs) if pairs else None, data, report))
 
 
@@ -247,11 +335,14 @@ def _data_name(data: str) -> str:
     return data if data == DEMO_DATA else str(Path(data).expanduser().absolute())
 
 
-def _face_perception(args: argparse.Namespace, pictures: "Source", config: "TrainConfig") -> "FacePerception":
+def _face_perception(
+    args: argparse.Namespace, pictures: "Source", config: "TrainConfig", tell: Report
+) -> "FacePerception":
     from automod_core.faces.factor_net import FacePerception
     from automod_core.pictures import DEMO_COUNT, DEMO_SEED
 
     def report(done: int, total: int) -> None:
+        tell(done, total)
         if done == 1 and not args.quiet:
             say(f"Teaching a network to see the faces, {total:,} steps: a minute or two…")
 
@@ -259,8 +350,10 @@ def _face_perception(args: argparse.Namespace, pictures: "Source", config: "Trai
     return FacePerception(pictures.sample(DEMO_COUNT, size).cpu(), DEMO_SEED, report)
 
 
-def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Path, stop: Callable[[], bool]) -> None:
-    """Train with a bar on a terminal, and a line now and then elsewhere."""
+def _train(
+    args: argparse.Namespace, trainer: "Trainer", data: _Data, control: "RunControl", stop: Callable[[], bool]
+) -> str:
+    """Train with a bar on a terminal, and a line now and then elsewhere; return how it ended."""
     import sys
 
     from automod_core.data.prefetch import Prefetcher
@@ -268,9 +361,10 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
     from automod_core.run import train
     from automod_core.run_folder import EVENTS
 
-    config, pictures = trainer.config, data.pictures
+    config, pictures, folder = trainer.config, data.pictures, control.folder
     if pictures.about().get("domain") == "demo-faces" and (config.perceptual_weight or config.perceived_weight):
-        trainer.look_with(_face_perception(args, pictures, config))
+        tell = control.progress("Teaching a network to see the faces")
+        trainer.look_with(_face_perception(args, pictures, config, tell))
     lines = not args.quiet and not sys.stderr.isatty()
     with (
         progress(args, "Training", "images", initial=trainer.images_seen) as show,
@@ -281,7 +375,7 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
         if trainer.world.is_first:
             events = open_reports.enter_context(closing(TensorBoard(folder / EVENTS, trainer.images_seen)))
             reports = [events, _Console(trainer, show, lines)]
-        train(
+        return train(
             trainer,
             feed,
             folder,
@@ -289,6 +383,7 @@ def _train(args: argparse.Namespace, trainer: "Trainer", data: _Data, folder: Pa
             held_out=pictures.test,
             stop=stop,
             reports=reports,
+            control=control,
         )
 
 
@@ -325,7 +420,7 @@ class _Console:
     def picture(self, images_seen: int, name: str, pixels: Any) -> None:
         pass
 
-    def event(self, images_seen: int, text: str) -> None:
+    def event(self, images_seen: int, text: str, kind: str = "note", **values: Any) -> None:
         warn(text)
 
     def go_back(self, images_seen: int) -> None:

@@ -5,6 +5,7 @@ row per picture of the collection, and `index.npz`, which is written last: a pyr
 then `journal.jsonl` tells which chunks of rows are on the disk. Imports no torch.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -255,7 +256,7 @@ class _Build:
             raise UserError(
                 f"The prepared pictures need {_gigabytes(needed)} in {self.folder}, where {_gigabytes(free)} are free; "
                 f"free some space, or point XDG_CACHE_HOME to a larger disk."
-            )
+            ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     # ---- the work ----
 
