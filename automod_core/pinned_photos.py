@@ -4,16 +4,18 @@ Whatever is wrong with a photo, or with what lies in the folder, is told in a se
 on. Nothing here needs torch.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -27,6 +29,8 @@ PINNED_LIST = "pinned.json"  # in the folder PINNED: which photos, in which orde
 MOST_PINNED = 16
 _FORMAT_VERSION = 1
 _LONGEST_NAME = 200  # letters
+_NAME_DIGITS = 16  # of a file
+_LOCK, _LOCK_TIMEOUT_S = ".lock", 10.0
 _LARGEST_LIST = 1 << 20  # bytes; 16 names take a few thousand
 _LARGEST_SIDE = 8192  # pixels: twice what the largest architecture makes
 
@@ -75,6 +79,11 @@ def pin(folder: Path, photos: Sequence[Path], resolution: int | None = None) -> 
     Raises:
         UserError: the folder cannot be written to, or there is neither a resolution nor a config.toml.
     """
+    with _one_at_a_time(Path(folder) / PINNED):
+        return _pin(Path(folder), photos, resolution)
+
+
+def _pin(folder: Path, photos: Sequence[Path], resolution: int | None) -> list[str]:
     found = find_photos(dict.fromkeys(map(Path, photos)))
     names = {_absolute(file.path): file.name for file in list_pinned(folder)}
     side = _resolution_of(folder) if resolution is None and photos else resolution or 0
@@ -87,7 +96,7 @@ def pin(folder: Path, photos: Sequence[Path], resolution: int | None = None) -> 
         except UserError as error:
             problems.append(str(error))
     if chosen or not photos:
-        _replace(Path(folder) / PINNED, [(name, data) for data, name in chosen.items()])
+        _replace(folder / PINNED, [(name, data) for data, name in chosen.items()])
     elif not problems:
         problems.append("There is no photo in what was chosen.")  # an empty folder
     return problems
@@ -146,7 +155,7 @@ def _too_many(photos: Sequence[Path]) -> list[str]:
 
 
 def _resolution_of(folder: Path) -> int:
-    return max(phase.resolution for phase in load_config(Path(folder) / CONFIG).phases)
+    return max(phase.resolution for phase in load_config(folder / CONFIG).phases)
 
 
 def _absolute(path: Path) -> str:
@@ -168,20 +177,36 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 def _replace(place: Path, chosen: Sequence[tuple[str, bytes]]) -> None:
     """Write new files beside those of before, then the list that names them, then remove what it does not name."""
     entries = []
-    for number, (name, data) in enumerate(chosen):
-        # A name of its own for each content, so that the list of before never names a picture of the new set.
-        file = f"{number:02d}-{hashlib.sha256(data).hexdigest()[:8]}.png"
+    for name, data in chosen:
+        # A file is named after what is in it: the list of before never shows a picture of the new set, and a photo that
+        # stays keeps its file.
+        file = hashlib.sha256(data).hexdigest()[:_NAME_DIGITS] + ".png"
         write_atomically(place / file, lambda out, data=data: out.write(data))  # type: ignore[misc]
         entries.append({"file": file, "name": name})
     text = json.dumps({"format_version": _FORMAT_VERSION, "photos": entries}, indent=2, ensure_ascii=False)
     write_atomically(place / PINNED_LIST, lambda out: out.write(text.encode("utf-8", "replace")))
     kept = {entry["file"] for entry in entries}
-    try:
-        for path in place.glob("[0-9][0-9]*.png"):
+    with contextlib.suppress(OSError):  # those that stay are in nobody's way
+        for path in place.glob("?" * _NAME_DIGITS + ".png"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
-    except OSError:
-        pass  # they are in nobody's way
+
+
+@contextlib.contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Let two windows pin one after the other: else each would remove the other's new files."""
+    lock = FileLock(place / _LOCK, timeout=_LOCK_TIMEOUT_S)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"{place} is being changed by another window; try again in a moment.") from error
+    except (OSError, NotImplementedError):
+        pass  # the file system knows no locks; if it cannot be written to, that comes out below
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _parsed(data: bytes, place: Path) -> tuple[PinnedFile, ...]:

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,10 @@ def photo(path: Path, seed: int = 0, size: tuple[int, int] = (40, 24), mode: str
 
 def names(folder: Path) -> list[str]:
     return [found.name for found in read_pinned(folder)]
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / PINNED).iterdir() if not path.name.startswith("."))
 
 
 @pytest.fixture
@@ -88,10 +93,10 @@ def test_a_new_set_replaces_the_old_one(tmp_path: Path, run: Path) -> None:
     pin(run, paths[:3], R)
     pin(run, [paths[3], paths[0]], R)
     assert names(run) == ["3.png", "0.png"]
-    assert len(list((run / PINNED).iterdir())) == 3  # two photos and the list
+    assert len(files_of(run)) == 3  # two photos and the list
     pin(run, [], R)
     assert names(run) == []
-    assert [path.name for path in (run / PINNED).iterdir()] == [PINNED_LIST]
+    assert files_of(run) == [PINNED_LIST]
 
 
 def test_photos_of_the_set_before_keep_their_names_and_pixels(tmp_path: Path, run: Path) -> None:
@@ -103,6 +108,26 @@ def test_photos_of_the_set_before_keep_their_names_and_pixels(tmp_path: Path, ru
     after = {found.name: found.pixels for found in read_pinned(run)}
     assert list(after) == ["2.jpg", "0.jpg", "new.jpg"]
     assert all(np.array_equal(after[name], before[name]) for name in ("0.jpg", "2.jpg"))
+
+
+def test_a_photo_that_stays_keeps_its_file(tmp_path: Path, run: Path) -> None:
+    """So that a window may name it a second time before it has heard of the first."""
+    pin(run, [photo(tmp_path / f"{i}.jpg", i) for i in range(3)], R)
+    first, second, third = (file.path for file in list_pinned(run))
+    pin(run, [second, third], R)
+    assert pin(run, [third], R) == []
+    assert [(file.name, file.path) for file in list_pinned(run)] == [("2.jpg", third)]
+
+
+def test_many_windows_pin_at_once(tmp_path: Path, run: Path) -> None:
+    sets = [[photo(tmp_path / f"{a}-{i}.png", 10 * a + i) for i in range(3)] for a in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda paths: pin(run, paths, R), sets * 3)) == [[]] * 12
+    told: list[str] = []
+    found = [one.name for one in read_pinned(run, R, told.append)]
+    assert told == []
+    assert found in [[path.name for path in paths] for paths in sets]
+    assert len(files_of(run)) == 4
 
 
 def test_the_seventeenth_is_left_out_with_a_sentence(tmp_path: Path, run: Path) -> None:
