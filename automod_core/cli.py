@@ -22,6 +22,7 @@ from automod_core.commands import (
     info,
     mix,
     sample,
+    scan,
     train,
     vary,
 )
@@ -30,7 +31,7 @@ from automod_core.errors import UserError
 
 _COMMANDS = (
     *(info, encode, mix, vary, edit, attribute, grid, animate, apply, sample),
-    *(demo_faces, import_model, train, export, evaluate),
+    *(demo_faces, import_model, scan, train, export, evaluate),
 )
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.

@@ -11,8 +11,9 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -41,6 +42,8 @@ _UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = (5, 6, 7, 8)  # those that swap width and height
+_LARGE = 30_000_000  # pixels from which on several decoded at once would fill the memory
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}  # Pillow mode -> ICC colour space
 
@@ -131,6 +134,52 @@ def load_photo(source: Path | str | bytes, *, name: str | None = None, pixel_lim
     Raises:
         UserError: it is not a picture, empty, damaged, too large, unreadable, gone, or a folder; one sentence.
     """
+    return _load(source, name, pixel_limit).image
+
+
+class ReducedPhoto(NamedTuple):
+    """A photo that was decoded with fewer pixels than it has.
+
+    Attributes:
+        image: upright, of mode RGB.
+        width: of the whole photo, upright, in pixels.
+        height: likewise.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+
+
+def load_reduced(
+    source: Path | str | bytes,
+    at_least: int,
+    *,
+    name: str | None = None,
+    large: AbstractContextManager[object] | None = None,
+) -> ReducedPhoto:
+    """Decode a photo as load_photo does, but a JPEG at a half, a quarter or an eighth of its size: thrice as fast.
+
+    Args:
+        source: a file, or the bytes of one.
+        at_least: pixels that its shorter side keeps, if it has so many.
+        name: what messages call it; default: the file's name.
+        large: a lock that is held while a large picture is decoded, so that of several threads only one does so at a
+            time and their memory stays within bounds.
+
+    Raises:
+        UserError: as load_photo.
+    """
+    return _load(source, name, PIXEL_LIMIT, at_least, large)
+
+
+def _load(
+    source: Path | str | bytes,
+    name: str | None,
+    pixel_limit: int,
+    at_least: int = 0,
+    large: AbstractContextManager[object] | None = None,
+) -> ReducedPhoto:
     if name is None:
         name = "The picture" if isinstance(source, bytes) else Path(source).name or str(source)
     name = _printable(name)
@@ -138,9 +187,9 @@ def load_photo(source: Path | str | bytes, *, name: str | None = None, pixel_lim
     if isinstance(source, bytes):
         if not source:
             raise UserError(f"{name} is empty (0 bytes).")
-        return _decode(io.BytesIO(source), name, pixel_limit)
+        return _decode(io.BytesIO(source), name, pixel_limit, at_least, large)
     with _open(Path(source), name) as file:
-        return _decode(file, name, pixel_limit)
+        return _decode(file, name, pixel_limit, at_least, large)
 
 
 def load_photos(
@@ -200,15 +249,25 @@ def _open(path: Path, name: str) -> BinaryIO:
         raise UserError(f"{name} is not a valid file name.") from error
 
 
-def _decode(file: BinaryIO, name: str, pixel_limit: int) -> Image.Image:
+def _decode(
+    file: BinaryIO, name: str, pixel_limit: int, at_least: int, large: AbstractContextManager[object] | None
+) -> ReducedPhoto:
     """Decode an open file. Every failure becomes a UserError: a file's contents must never look like a bug of ours."""
     try:
         with Image.open(file, formats=_formats()) as image:
             width, height = image.size
             if width * height > pixel_limit:
                 raise UserError(_too_large(name, pixel_limit, f"{width} x {height} pixels"))
-            image.load()
-            return _upright(_to_srgb(image), _orientation(image))
+            if at_least:
+                image.draft(None, (at_least, at_least))
+            is_drafted, is_large = image.size != (width, height), image.width * image.height > _LARGE
+            with large if large is not None and is_large else contextlib.nullcontext():
+                image.load()
+                if not is_drafted:
+                    width, height = image.size  # Pillow turns TIFF upright while it loads
+                orientation = _orientation(image)
+                upright = _upright(_to_srgb(image), orientation)
+            return ReducedPhoto(upright, *((height, width) if orientation in _LYING else (width, height)))
     except UserError:
         raise
     except Image.UnidentifiedImageError as error:

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from automod_core.errors import UserError
-from automod_core.photos import load_photo, square_crop
+from automod_core.photos import load_photo, load_reduced, square_crop
 
 Pixels = NDArray[np.uint8]
 
@@ -25,6 +27,25 @@ class Reading:
     """
 
     levels: dict[int, Pixels]
+    digest: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a quick look at one picture finds.
+
+    Attributes:
+        photo: RGB, maybe with fewer pixels than the picture has.
+        width: of the whole picture, upright, in pixels.
+        height: likewise.
+        size: bytes that it takes in its file.
+        digest: 64-bit hash of what it shows, equal for copies and for a picture and its mirror image.
+    """
+
+    photo: Image.Image
+    width: int
+    height: int
+    size: int
     digest: int
 
 
@@ -59,6 +80,23 @@ class Collection(Protocol):
         ...
 
 
+class PhotoCollection(Collection, Protocol):
+    """A collection that lies in files, of which a person may want to know what is in it."""
+
+    def look(self, number: int, at_least: int, large: AbstractContextManager[object]) -> Look | UserError:
+        """Look at one picture quickly: for a report on the collection, not for training.
+
+        Args:
+            number: which.
+            at_least: pixels that its shorter side keeps, if it has so many.
+            large: held while a large picture is decoded.
+
+        Raises:
+            UserError: as read.
+        """
+        ...
+
+
 def photo_reading(photo: Image.Image, resolution: int) -> Reading:
     """Crop a decoded photo: shorter side to the resolution, then the centre. Source: the authors' preparation."""
     crop = square_crop(photo, resolution, via=resolution)  # (R, R, 3)
@@ -71,6 +109,20 @@ def encoded_reading(data: bytes, name: str, resolution: int) -> Reading | UserEr
         return photo_reading(load_photo(data, name=name), resolution)
     except UserError as error:
         return error
+
+
+def encoded_look(
+    source: Path | bytes, name: str, size: int, at_least: int, large: AbstractContextManager[object]
+) -> Look | UserError:
+    """Decode an image file of `size` bytes, or its bytes, for Collection.look."""
+    try:
+        photo, width, height = load_reduced(source, at_least, name=name, large=large)
+    except UserError as error:
+        return error
+    digest = digest_of(np.asarray(photo))
+    if photo.size != (width, height):  # less was compared: let the size count too
+        digest = int.from_bytes(hashlib.sha256(f"{digest} {width} {height}".encode()).digest()[:8], "little")
+    return Look(photo, width, height, size, digest)
 
 
 def digest_of(pixels: Pixels) -> int:

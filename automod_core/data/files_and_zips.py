@@ -4,13 +4,15 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PurePosixPath
 
-from automod_core.data.collection import Reading, encoded_reading, photo_reading, reason_of
+from automod_core.data.collection import Look, Reading, encoded_look, encoded_reading, photo_reading, reason_of
 from automod_core.errors import UserError
 from automod_core.photos import PIXEL_LIMIT, SUFFIXES, find_photos, load_photo, natural_key
 
 _MEMBER_LIMIT = 3 * PIXEL_LIMIT  # bytes: the largest photo that may be opened, without any compression
+_LARGE_MEMBER = 50_000_000  # bytes from which on members are unpacked one at a time
 
 
 class FolderPictures:
@@ -63,6 +65,18 @@ class FolderPictures:
                     raise
                 yield error
 
+    def look(self, number: int, at_least: int, large: AbstractContextManager[object]) -> Look | UserError:
+        """See Collection. A file that is gone by now is a flaw of its own, as long as the folder is there."""
+        path = self._paths[number]
+        try:
+            size = path.stat().st_size
+        except OSError:  # to be told by what opens it
+            size = 0
+        found = encoded_look(path, self._name(path), size, at_least, large)
+        if isinstance(found, UserError) and isinstance(found.__cause__, OSError) and not self._folder.is_dir():
+            raise UserError(f"The folder {self._folder} is not there any more.") from found
+        return found
+
     def close(self) -> None:
         """See Collection."""
 
@@ -112,19 +126,29 @@ class ZipPictures:
     def read(self, numbers: Sequence[int], resolution: int) -> Iterator[Reading | UserError]:
         """See Collection."""
         for number in numbers:
-            member = self._members[number]
-            try:
-                data = self._zip.read(member)  # never longer than the size that was checked: zipfile stops there
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-                yield UserError(f"{member.filename} is damaged: {reason_of(error)}.")
-                continue
-            except OSError as error:
-                raise UserError(f"{self._path} cannot be read: {reason_of(error)}.") from error
-            yield encoded_reading(data, member.filename, resolution)
+            data = self._bytes(number)
+            yield data if isinstance(data, UserError) else encoded_reading(data, self.name(number), resolution)
+
+    def look(self, number: int, at_least: int, large: AbstractContextManager[object]) -> Look | UserError:
+        """See Collection."""
+        with large if self._members[number].file_size > _LARGE_MEMBER else nullcontext():
+            data = self._bytes(number)
+        if isinstance(data, UserError):
+            return data
+        return encoded_look(data, self.name(number), len(data), at_least, large)
 
     def close(self) -> None:
         """See Collection."""
         self._zip.close()
+
+    def _bytes(self, number: int) -> bytes | UserError:
+        member = self._members[number]
+        try:
+            return self._zip.read(member)  # never longer than the size that was checked: zipfile stops there
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            return UserError(f"{member.filename} is damaged: {reason_of(error)}.")
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be read: {reason_of(error)}.") from error
 
     def _skip(self, member: zipfile.ZipInfo, reason: str) -> None:
         self.skipped.append((member.filename, f"{member.filename} is passed over: {reason}."))

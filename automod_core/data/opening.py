@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automod_core.data.collection import Collection
+from automod_core.data.collection import PhotoCollection
 from automod_core.data.pyramid import Progress, open_pyramid
 from automod_core.errors import UserError
 
@@ -59,7 +59,7 @@ def open_data(
     return source
 
 
-def open_collection(spec: str, resolution: int) -> Collection:
+def open_collection(spec: str, resolution: int) -> PhotoCollection:
     """Open what a path names: a folder, a zip, an .h5 or an lmdb.
 
     Raises:

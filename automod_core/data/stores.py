@@ -2,12 +2,22 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from automod_core.data.collection import Pixels, Reading, digest_of, encoded_reading, reason_of
+from automod_core.data.collection import (
+    Look,
+    Pixels,
+    Reading,
+    digest_of,
+    encoded_look,
+    encoded_reading,
+    reason_of,
+)
 from automod_core.errors import UserError
 
 
@@ -63,6 +73,7 @@ class H5Pictures:
                 f"{self._path} holds pictures of at most {max(arrays)} pixels, but {resolution} are needed; "
                 f"choose a smaller resolution."
             )
+        self._all = arrays
         enough = min(r for r in arrays if r >= resolution)
         return {r: array for r, array in arrays.items() if r <= enough}
 
@@ -81,16 +92,27 @@ class H5Pictures:
     def read(self, numbers: Sequence[int], resolution: int) -> Iterator[Reading | UserError]:
         """See Collection. The arrays' own pictures are used as they are."""
         for number in numbers:
-            try:
-                with self._lock:
-                    levels: dict[int, Pixels] = {r: array[number] for r, array in self._arrays.items()}
-            except OSError:  # one damaged part of the file; a lost file shows in the next line
-                self._still_there()
-                yield UserError(f"{self.name(number)} of {self._path.name} is damaged.")
-                continue
+            levels = self._levels(number, self._arrays)
             # The smallest array is the same whatever resolution is asked for, so the split is, too.
-            smallest = next(iter(levels.values()))
-            yield Reading(levels, digest_of(smallest.transpose(1, 2, 0)))
+            yield levels if isinstance(levels, UserError) else Reading(levels, _digest_of_smallest(levels))
+
+    def look(self, number: int, at_least: int, large: AbstractContextManager[object]) -> Look | UserError:
+        """See Collection."""
+        whole = max(self._all)
+        shown = min((r for r in self._all if r >= at_least), default=whole)
+        levels = self._levels(number, {r: self._all[r] for r in sorted({min(self._all), shown})})
+        if isinstance(levels, UserError):
+            return levels
+        photo = Image.fromarray(np.ascontiguousarray(levels[shown].transpose(1, 2, 0)))
+        return Look(photo, whole, whole, 3 * whole**2, _digest_of_smallest(levels))
+
+    def _levels(self, number: int, arrays: dict[int, Any]) -> dict[int, Pixels] | UserError:
+        try:
+            with self._lock:
+                return {r: array[number] for r, array in arrays.items()}
+        except OSError:  # one damaged part of the file; a lost file shows in the next line
+            self._still_there()
+            return UserError(f"{self.name(number)} of {self._path.name} is damaged.")
 
     def close(self) -> None:
         """See Collection."""
@@ -149,16 +171,27 @@ class LmdbPictures:
     def read(self, numbers: Sequence[int], resolution: int) -> Iterator[Reading | UserError]:
         """See Collection."""
         for number in numbers:
-            try:
-                with self._env.begin() as transaction:  # one for each: a transaction belongs to one thread
-                    data = transaction.get(self._keys[number])
-            except (self._lmdb.Error, OSError) as error:
-                raise UserError(f"{self._folder} cannot be read: {reason_of(error)}.") from error
-            yield encoded_reading(data or b"", self.name(number), resolution)
+            yield encoded_reading(self._bytes(number), self.name(number), resolution)
+
+    def look(self, number: int, at_least: int, large: AbstractContextManager[object]) -> Look | UserError:
+        """See Collection."""
+        data = self._bytes(number)
+        return encoded_look(data, self.name(number), len(data), at_least, large)
+
+    def _bytes(self, number: int) -> bytes:
+        try:
+            with self._env.begin() as transaction:  # one for each: a transaction belongs to one thread
+                return transaction.get(self._keys[number]) or b""
+        except (self._lmdb.Error, OSError) as error:
+            raise UserError(f"{self._folder} cannot be read: {reason_of(error)}.") from error
 
     def close(self) -> None:
         """See Collection."""
         self._env.close()
+
+
+def _digest_of_smallest(levels: dict[int, Pixels]) -> int:
+    return digest_of(levels[min(levels)].transpose(1, 2, 0))
 
 
 def _identity_of(path: Path) -> Iterator[str]:
