@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from automod_core.data.scan import ScanReport
 
 DEMO = "demo"  # the word for drawn faces, in place of a path
 _PACKED = (".zip", ".h5", ".hdf5", ".mdb")
@@ -18,55 +20,42 @@ class Scanned:
     """What a scan has told so far; `take` adds a line.
 
     Attributes:
-        done, total: files looked at, and all; total is 0 while that is not known.
-        bad: (name, reason) of what cannot be used.
+        done, total: files looked at, and all; total is 0 while they are being listed.
+        bad_count: files that cannot be used.
         report: the whole account, once it is there.
     """
 
     done: int = 0
     total: int = 0
-    bad: list[tuple[str, str]] = field(default_factory=list)
-    report: Report | None = None
+    bad_count: int = 0
+    report: ScanReport | None = None
 
     def take(self, line: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Take a line of a scan; return what it says of files that cannot be used. Unknown lines are passed over."""
-        if isinstance(progress := line.get("progress"), Mapping):
-            self.done, self.total = int(progress.get("done", 0)), int(progress.get("total", 0))
-            new = _pairs(progress.get("bad", ()))
-            self.bad += new
-            return new
-        if isinstance(report := line.get("report"), Mapping):
-            self.report = Report.from_dict(report)
-            self.bad = list(self.report.bad)
-        return []
+        """Take a line of a scan; return (name, reason) of the files that it says cannot be used.
 
+        Raises:
+            ValueError: it is not a line of a scan.
+        """
+        if "report" in line:
+            self.report = ScanReport.from_dict(line["report"])
+            self.bad_count = self.report.bad_count
+        if "progress" not in line:
+            return []
+        progress = line["progress"]
+        try:
+            self.done, self.total = int(progress["done"]), int(progress["total"])
+            self.bad_count = int(progress["bad_count"])
+            return [(str(name), str(reason)) for name, reason in progress["bad"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"this is no progress of a scan: {error}") from error
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The account of a scan.
-
-    Attributes:
-        count: files or records that were looked at.
-        usable: those that training can use.
-        bad: (name, reason) of the others.
-        duplicates: names of the same picture, group by group.
-        sides: smallest, median and largest shorter side, in pixels; None if that is not known.
-        smaller: resolution in pixels -> how many pictures are smaller.
-        n_bytes: size on the disk; 0 if that is not known.
-    """
-
-    count: int
-    usable: int
-    bad: tuple[tuple[str, str], ...] = ()
-    duplicates: tuple[tuple[str, ...], ...] = ()
-    sides: tuple[int, int, int] | None = None
-    smaller: Mapping[int, int] = field(default_factory=dict)
-    n_bytes: int = 0
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """Read the object that `automod scan --json` ends with."""
-        raise NotImplementedError
+    @property
+    def words(self) -> str:
+        """How far it is."""
+        if not self.total:
+            return "Listing the pictures…"
+        bad = f", {counted(self.bad_count, 'file', 'files')} of them cannot be used" if self.bad_count else ""
+        return f"Looking through the pictures: {self.done:,} of {self.total:,}{bad}"
 
 
 # ---- what was dropped ----
@@ -98,26 +87,44 @@ def data_name(data: str) -> str:
 # ---- what is said of it ----
 
 
-def facts_words(report: Report) -> str:
-    """The good news in one line: "1,240 photos · 512 to 4,032 pixels, half of them above 1,920 · 1.2 GB"."""
+def facts_words(report: ScanReport) -> str:
+    """The good news in one line: "1,240 pictures can be used · 512 to 4,032 pixels, half above 1,920 · 1.2 GB"."""
     parts = [counted(report.usable, "picture can be used", "pictures can be used")]
-    if report.sides is not None:
-        low, median, high = report.sides
-        parts.append(f"{low:,} pixels" if low == high else f"{low:,} to {high:,} pixels, half of them above {median:,}")
-    if report.n_bytes:
-        parts.append(size_words(report.n_bytes))
+    low, median, high = report.smallest_side, report.median_side, report.largest_side
+    if low is not None:
+        sizes = (
+            f"all of {low:,} pixels" if low == high else f"{low:,} to {high:,} pixels, half of them up to {median:,}"
+        )
+        parts.append(sizes)
+    if report.total_bytes:
+        parts.append(size_words(report.total_bytes))
     return "  ·  ".join(parts)
 
 
-def warnings(report: Report, resolution: int) -> tuple[str, ...]:
+def warnings(report: ScanReport, resolution: int) -> tuple[str, ...]:
     """What a person should know before training on it at a resolution (pixels), each in a sentence."""
     found = []
     if _FEWEST <= report.usable < _FEW:
         found.append(f"That is very little: with fewer than {_FEW} pictures, a model only remembers them.")
-    below = report.smaller.get(resolution, 0)
-    if below:
+    if below := report.smaller_than(resolution):
         found.append(f"{counted(below, 'picture is', 'pictures are')} smaller than {resolution} pixels, and enlarged.")
     return tuple(found)
+
+
+def bad_heading(count: int, listed: int) -> str:
+    """The heading over the files that cannot be used."""
+    return counted(count, "file cannot be used", "files cannot be used") + _listed(count, listed)
+
+
+def copies_heading(report: ScanReport) -> str:
+    """The heading over the pictures that are there more than once."""
+    words = counted(report.copies, "picture is a copy of another", "pictures are copies of others")
+    listed = sum(len(group) - 1 for group in report.duplicates)
+    return f"{words}, maybe mirrored: each counts once more{_listed(report.copies, listed)}"
+
+
+def _listed(count: int, listed: int) -> str:
+    return f"; the first {listed:,} are listed" if listed < count else ""
 
 
 def pictures_problem(data: str, scanned: Scanned | None, trouble: str) -> str:
@@ -152,7 +159,3 @@ def size_words(n_bytes: int) -> str:
             break
         size, unit = size / 1000, larger
     return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"
-
-
-def _pairs(values: Any) -> list[tuple[str, str]]:
-    return [(str(value[0]), str(value[1])) for value in values if isinstance(value, (list, tuple)) and len(value) == 2]

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from automod_studio.views_pictures import counted
-
-_MOST_LISTED = 1000  # of each kind; more are counted
+from automod_core.data.scan import ScanReport
+from automod_studio.views_pictures import bad_heading, copies_heading
 
 
 class PictureList(QTreeWidget):
@@ -28,42 +27,35 @@ class PictureList(QTreeWidget):
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.header().resizeSection(0, 280)
         self._bad: QTreeWidgetItem | None = None
-        self._n_bad = 0
 
     def clear(self) -> None:
         """Show none."""
         super().clear()
-        self._bad, self._n_bad = None, 0
+        self._bad = None
 
-    def add_bad(self, new: Sequence[tuple[str, str]]) -> None:
-        """Add pictures that cannot be used: (name, reason) each."""
-        if self._bad is None:
-            self._bad = self._add_heading()
-        room = max(0, _MOST_LISTED - self._n_bad)
-        self._bad.addChildren([_line(name, reason) for name, reason in new[:room]])
-        self._n_bad += len(new)
-        self._bad.setText(0, counted(self._n_bad, "file cannot be used", "files cannot be used") + self._listed())
-
-    def show_all(self, bad: Sequence[tuple[str, str]], duplicates: Sequence[Sequence[str]]) -> None:
-        """Show all there is.
+    def add_bad(self, new: Sequence[tuple[str, str]], count: int) -> None:
+        """Add files that cannot be used.
 
         Args:
-            bad: (name, reason) of what cannot be used.
-            duplicates: the names of one picture, group by group.
+            new: (name, reason) of each.
+            count: how many there are so far, listed or not.
         """
-        self.clear()
-        if bad:
-            self.add_bad(bad)
-        if duplicates:
-            heading = self._add_heading()
-            words = counted(len(duplicates), "picture is there more than once", "pictures are there more than once")
-            more = f", {_MOST_LISTED:,} of them listed" if len(duplicates) > _MOST_LISTED else ""
-            heading.setText(0, words + more)
-            lines = [_line(group[0], f"the same as {', '.join(group[1:6])}") for group in duplicates[:_MOST_LISTED]]
-            heading.addChildren(lines)
+        if self._bad is None:
+            self._bad = self._add_heading()
+        self._bad.addChildren([_line(name, reason) for name, reason in new])
+        self._bad.setText(0, bad_heading(count, self._bad.childCount()))
 
-    def _listed(self) -> str:
-        return f", {_MOST_LISTED:,} of them listed" if self._n_bad > _MOST_LISTED else ""
+    def show_report(self, report: ScanReport) -> None:
+        """Show what a whole scan has found."""
+        self.clear()
+        if report.bad_count:
+            self.add_bad(report.bad, report.bad_count)
+        if report.copies:
+            heading = self._add_heading()
+            heading.setText(0, copies_heading(report))
+            heading.addChildren(
+                [_line(copy, f"The same as {group[0]}") for group in report.duplicates for copy in group[1:]]
+            )
 
     def _add_heading(self) -> QTreeWidgetItem:
         heading = QTreeWidgetItem(self)

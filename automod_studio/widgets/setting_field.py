@@ -144,18 +144,14 @@ class SettingField(QWidget):
             editor.setText("On" if value else "Off")
         elif isinstance(editor, QComboBox):
             editor.setCurrentIndex(editor.findData(value))
-        elif editor.text() != value and not self._is_being_typed(str(value)):
+        elif editor.text() != value and not self._says_the_same(editor.text(), str(value)):
             editor.setText(str(value))
             editor.setCursorPosition(0)  # the first digits are those that matter
         editor.blockSignals(before)
 
-    def _is_being_typed(self, value: str) -> bool:
-        """Whether the line says the same in other letters, such as "0." or "20 000", and the person is at it."""
-        return (
-            isinstance(self.editor, QLineEdit)
-            and self.editor.hasFocus()
-            and meant(self.setting, self.editor.text()) == meant(self.setting, value)
-        )
+    def _says_the_same(self, text: str, value: str) -> bool:
+        """Whether what was typed means this value in other letters, such as "0." or "20 000"."""
+        return self._view is not None and meant(self.setting, text) == meant(self.setting, value)
 
     def _tint(self) -> None:
         palette = self.problem.palette()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from automod_studio.views_pictures import (
     DEMO,
     Scanned,
     chosen_data,
-    counted,
     data_name,
     facts_words,
     pictures_problem,
@@ -40,6 +40,8 @@ from automod_studio.widgets.picture_list import PictureList
 from automod_studio.windows.form_rows import short_path
 from automod_studio.windows.job_panel import ProgressPanel
 from automod_studio.workers.jobs import JobProgress
+
+log = logging.getLogger(__name__)
 
 _CROPS = 32
 _FOLDER = "training pictures"  # key of the folder that was used last
@@ -287,10 +289,16 @@ class TrainDataPage(QWidget):
             if self.strip.add_file(Path(str(crop.get("file", ""))), str(crop.get("name", ""))):
                 self.crops_title.show()
             return
-        new = self.scanned.take(line)
-        self._show_bad(new)
-        self._show_progress()
-        if "report" in line:
+        try:
+            new = self.scanned.take(line)
+        except ValueError as error:
+            log.warning("%s", error)
+            return
+        if new:
+            self.listing.add_bad(new, self.scanned.bad_count)
+            self.listing.show()
+        self.panel.show_progress(JobProgress(self.scanned.done, self.scanned.total, self.scanned.words))
+        if self.scanned.report is not None:
             self._show_report()
 
     def _scan_ended(self, ok: bool, sentence: str) -> None:
@@ -313,19 +321,6 @@ class TrainDataPage(QWidget):
         for path in sorted((assets_dir() / "samples").glob("*.png")):
             self.strip.add_file(path, "")
 
-    def _show_progress(self) -> None:
-        scanned = self.scanned
-        if scanned is None or self._process is None:
-            return
-        bad = f" · {counted(len(scanned.bad), 'file', 'files')} cannot be used" if scanned.bad else ""
-        words = f"Looking through the pictures: {scanned.done:,} of {scanned.total:,}{bad}"
-        self.panel.show_progress(JobProgress(scanned.done, scanned.total, words))
-
-    def _show_bad(self, new: Sequence[tuple[str, str]]) -> None:
-        if new:
-            self.listing.add_bad(new)
-            self.listing.show()
-
     def _show_report(self) -> None:
         report = self.scanned.report if self.scanned is not None else None
         if report is None:
@@ -334,8 +329,8 @@ class TrainDataPage(QWidget):
         self.facts.show()
         self.cautions.setText("\n".join(warnings(report, self._resolution)))
         self.cautions.setVisible(bool(self.cautions.text()))
-        self.listing.show_all(report.bad, report.duplicates)
-        self.listing.setVisible(bool(report.bad or report.duplicates))
+        self.listing.show_report(report)
+        self.listing.setVisible(bool(report.bad_count or report.copies))
         palette = self.cautions.palette()
         palette.setColor(QPalette.ColorRole.WindowText, colors_of().fair)
         self.cautions.setPalette(palette)

@@ -46,11 +46,12 @@ from automod_studio.windows.train_footer import TrainFooter
 
 if TYPE_CHECKING:
     from automod_studio.windows.train_plan_page import TrainPlanPage
+    from automod_studio.windows.train_profiles import ProfilesButton
     from automod_studio.windows.train_settings_form import TrainSettingsForm
 
 PICTURES, SETTINGS, PLAN = range(3)  # the pages
 _TABS = ("&1 Pictures", "&2 Settings", "&3 Plan")
-_SIZE, _SMALLEST = QSize(1000, 700), QSize(820, 560)
+_SIZE, _SMALLEST = QSize(1000, 700), QSize(820, 620)
 
 
 class TrainDialog(QDialog):
@@ -85,6 +86,7 @@ class TrainDialog(QDialog):
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
         self.settings_form: TrainSettingsForm | None = None
+        self.profiles: ProfilesButton | None = None
         self.plan_page: TrainPlanPage | None = None
         self.tabs = QTabWidget()
         self.message, self._overlay = MessageBar(self.tabs), DropOverlay(self)
@@ -135,16 +137,21 @@ class TrainDialog(QDialog):
             self._show_plan()
 
     def _make_settings_form(self) -> None:
+        from automod_studio.windows.train_profiles import ProfilesButton
         from automod_studio.windows.train_settings_form import TrainSettingsForm
 
-        form = self.settings_form = TrainSettingsForm()
+        form, profiles = TrainSettingsForm(), ProfilesButton()
+        self.settings_form, self.profiles = form, profiles
+        form.presets.add_beside(profiles)
+        profiles.chosen.connect(lambda config, preset, _name: self.set_config(config, preset))
+        profiles.told.connect(self._tell)
         form.edited.connect(self._edit)
         form.reset_wanted.connect(lambda places: self._put(self.draft.without(places)))
         form.preset_wanted.connect(self.choose_preset)
         form.undo_wanted.connect(self._undo_preset)
         form.plan_wanted.connect(self._show_phases)
         self._fill(SETTINGS, form)
-        form.show_draft(self.draft, self._problems, replaced=self._n_replaced)
+        self._show_settings()
 
     def _make_plan_page(self) -> None:
         from automod_studio.windows.train_plan_page import TrainPlanPage
@@ -208,8 +215,7 @@ class TrainDialog(QDialog):
         if self.config is not None:
             self._shown_config = self.config
             self.data_page.set_resolution(max(phase.resolution for phase in self.config.phases))
-        if self.settings_form is not None:
-            self.settings_form.show_draft(self.draft, self._problems, replaced=self._n_replaced)
+        self._show_settings()
         self._show_plan()
         self._refresh()
 
@@ -224,6 +230,11 @@ class TrainDialog(QDialog):
     def _footer_changed(self) -> None:
         self._show_request()
         self._refresh()
+
+    def _show_settings(self) -> None:
+        if self.settings_form is not None and self.profiles is not None:
+            self.settings_form.show_draft(self.draft, self._problems, replaced=self._n_replaced)
+            self.profiles.show_config(self.config, self.draft.preset)
 
     def _show_plan(self) -> None:
         if self.plan_page is not None:
@@ -350,6 +361,9 @@ class TrainDialog(QDialog):
         )  # fmt: skip
 
     # ---- what comes back ----
+
+    def _tell(self, sentence: str, is_error: bool) -> None:
+        self.message.show_message(sentence, level="error" if is_error else "info")
 
     def show_trouble(self, sentence: str, details: str = "") -> None:
         """Show why the run could not be started; everything asked for stays as it is."""

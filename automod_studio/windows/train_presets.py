@@ -45,7 +45,7 @@ class PresetRow(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        label = QLabel("Pre&set")
+        label = QLabel("Pr&eset")
         label.setBuddy(self.box)
         self._row = QHBoxLayout()
         self._row.setSpacing(2 * GRID)

@@ -108,7 +108,7 @@ class TrainSettingsForm(QWidget):
         column.addLayout(body, 1)
 
     def _make_scroll(self) -> QScrollArea:
-        ground = QWidget()
+        self._ground = ground = QWidget()
         self._column = QVBoxLayout(ground)
         self._column.setContentsMargins(0, 0, 2 * GRID, 0)
         self._column.setSpacing(0)
@@ -186,7 +186,7 @@ class TrainSettingsForm(QWidget):
         if field.isHidden():
             self.search.clear()
             self.only_changed.setChecked(False)
-        self.fields_area.widget().adjustSize()
+        self._settle()
         self.fields_area.ensureWidgetVisible(field, 0, 2 * MARGIN)
         field.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -236,11 +236,16 @@ class TrainSettingsForm(QWidget):
             return
         name = str(item.data(Qt.ItemDataRole.UserRole))
         self.build_all()
-        if layout := self.fields_area.widget().layout():
-            layout.activate()
+        self._settle()
         self._marking = True  # where the end of the page is shown, the group asked for stays marked
         self.fields_area.verticalScrollBar().setValue(self._headings[name].y())
         self._marking = False
+
+    def _settle(self) -> None:
+        """Give every field its place now: those that have just come do not have one yet."""
+        self._ground.updateGeometry()
+        self._column.activate()
+        self._ground.adjustSize()
 
     _marking = False  # while the list follows the page, or the page the list
 
