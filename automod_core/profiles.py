@@ -43,6 +43,15 @@ class Profile:
     summary: str = ""
     problem: str = ""
 
+    @property
+    def problem_line(self) -> str:
+        """The problem in a line, without the path of the file; the first of several, and how many more there are."""
+        first, *rest = self.problem.splitlines() or [""]
+        if rest:
+            first, rest = rest[0].removeprefix("- "), rest[1:]
+        first = first.replace(f"{self.path}, line", "Line").replace(str(self.path), self.path.name)
+        return first + (f" (and {len(rest)} more)" if rest else "")
+
 
 def list_profiles(folder: Path | None = None) -> tuple[Profile, ...]:
     """The profiles of a folder by name, broken ones too. Reads every file: some 10 ms each.

@@ -272,7 +272,9 @@ class ProfilesDialog(QDialog):
         self.save_button = _button("&Save", "Keep the present settings under this name")
         self.list = QListWidget()
         self.list.setAccessibleName("Saved settings")
-        self.list.setSpacing(2)
+        self.list.setStyleSheet("QListWidget::item { padding: 4px 8px; }")
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.use_button = _button("&Use", "Take these settings (Enter, double click)")
         self.rename_button = _button("Re&name…", "Give it another name (F2)")
         self.delete_button = _button("&Delete", "Delete it (Delete); it can be put back while this window is open")
@@ -366,13 +368,10 @@ class ProfilesDialog(QDialog):
         blocked = self.list.blockSignals(True)
         self.list.clear()
         for profile in self._shelf.profiles:
-            item = QListWidgetItem(
-                f"{profile.name}\n{profile.problem.splitlines()[0] if profile.problem else profile.summary}"
-            )
+            item = QListWidgetItem(f"{profile.name}\n{profile.problem_line or profile.summary}")
             item.setData(_PATH, str(profile.path))
             item.setToolTip(profile.problem or f"{profile.summary}\n{profile.path}")
             if profile.problem:
-                item.setIcon(icon("warning"))
                 item.setForeground(QColor(colors_of(self).poor))
             self.list.addItem(item)
         paths = [profile.path for profile in self._shelf.profiles]

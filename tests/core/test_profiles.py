@@ -97,6 +97,16 @@ def test_a_broken_profile_is_listed_with_its_problem(tmp_path: Path, text: str, 
         load_profile(profile.path)
 
 
+def test_a_problem_fits_a_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('preset = "small"\nkl_weight = -1\nfoo = 1\nbar = 1\n')
+    (profile,) = list_profiles(tmp_path)
+    assert profile.problem_line == "Line 2: kl_weight must be 0 or more, got -1.0 (and 2 more)"
+    (tmp_path / "bad.toml").write_text("nonsense = [\n")
+    (profile,) = list_profiles(tmp_path)
+    assert profile.problem_line.startswith("bad.toml is not a TOML file")
+    assert Profile("fine", tmp_path).problem_line == ""
+
+
 def test_what_is_no_text_and_what_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "large.toml").write_bytes(b"#" * ((1 << 20) + 1))
