@@ -61,9 +61,9 @@ def thinned(x: Numbers, y: Numbers, most: int = MOST_POINTS) -> tuple[Numbers, N
     if len(x) <= most:
         return x, y
     length = -(-len(x) // ((most - 2) // 3))  # of a stretch
-    rows = np.full(-(-len(x) // length) * length, math.nan)
-    rows[: len(x)] = y
-    rows = rows.reshape(-1, length)
+    padded = np.full(-(-len(x) // length) * length, math.nan)
+    padded[: len(x)] = y
+    rows = padded.reshape(-1, length)
     finite = np.isfinite(rows)
     lowest, highest = np.where(finite, rows, np.inf).argmin(axis=1), np.where(finite, rows, -np.inf).argmax(axis=1)
     starts, broken = np.arange(len(rows)) * length, ~finite.all(axis=1)

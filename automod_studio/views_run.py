@@ -20,6 +20,7 @@ from automod_core.run_state import (
     TRAINING,
     RunGlance,
 )
+from automod_studio.views_sessions import time_text
 
 #: What a person can do with a run; the keys of HeaderView.actions.
 PAUSE, STOP, USE, EXTEND, CHANGE, ROLL_BACK, SNAPSHOT, OPEN_FOLDER, DELETE, FORGET, COMPARE = ACTIONS = (
@@ -91,7 +92,7 @@ class HeaderView:
     sentence: str  # what is being prepared, or why it stands; "" for nothing to add
     done: float | None  # 0..1; None: nothing to measure by
     progress: str  # "38,400 of 157,600 images · 24 %"
-    facts: tuple[tuple[str, str], ...]  # label and value, such as ("Left", "about 40 min")
+    facts: tuple[tuple[str, str], ...]  # label and value, such as ("Speed", "14 images/s")
     actions: Mapping[str, ActionView]
 
 
@@ -265,13 +266,18 @@ def place_text(glance: RunGlance) -> str:
 def _facts(glance: RunGlance) -> tuple[tuple[str, str], ...]:
     state, running = glance.state, glance.condition == TRAINING
     facts = [
-        ("Left", left_text(state.seconds_left) if running else ""),
+        ("Time", _time_text(state.seconds_left) if running else ""),
         ("Pictures", place_text(glance)),
         ("Speed", speed_text(state.images_per_s) if running else ""),
         ("Memory", size_text(state.memory) if running else ""),
         ("Device", _device_text(state.device)),
     ]
     return tuple((label, value) for label, value in facts if value)
+
+
+def _time_text(seconds: float | None) -> str:
+    known = seconds is not None and math.isfinite(seconds)
+    return f"{left_text(seconds)} left" if known else "time left not known yet"
 
 
 def _device_text(device: str) -> str:
@@ -449,3 +455,29 @@ def tick_text(value: float, spacing: float) -> str:
         return short_count(value)
     places = max(0, math.ceil(-math.log10(spacing) - 1e-9)) if spacing > 0 else 0
     return f"{value:.{min(places, 6)}f}"
+
+
+def log_line(event: Event, now_s: float) -> str:
+    """An event in the list of what happened: "14:32 · 12,800 images · Saved for the editor."."""
+    when = [time_text(event.time, now_s)] if event.time is not None else []
+    return " · ".join([*when, f"{count_text(event.images_seen)} images", event.text])
+
+
+# ---- the list and the queue ----
+
+
+def delete_question(glance: RunGlance, size: int | None) -> tuple[str, str]:
+    """What is asked before a run goes to the trash: the question, and what goes with it."""
+    count = len(glance.checkpoints)
+    parts = ["1 checkpoint" if count == 1 else f"{count} checkpoints", size_text(size)]
+    more = f"The whole folder goes there, with {', '.join(filter(None, parts))}. Models saved elsewhere stay."
+    return f"Move “{glance.name}” to the trash?", more
+
+
+def queue_reason(waits_for: RunGlance | None) -> str:
+    """Why the next run in line does not start yet; "" if it just has its turn."""
+    if waits_for is None:
+        return ""
+    if waits_for.condition == PAUSED:
+        return f"“{waits_for.name}” is paused: resume or stop it, and the next one has its turn."
+    return f"The next one starts when “{waits_for.name}” has ended."

@@ -54,7 +54,6 @@ class RunCurves(QWidget):
         self.range = (0.0, 1.0)
         self._whole, self._follows = True, True
         self._at: float | None = None
-        self._name = ""
         self._chosen: Path | None = None
         self._offered: list[tuple[str, Path | None]] = []
         self._titles: list[QLabel] = []
@@ -203,11 +202,10 @@ class RunCurves(QWidget):
         else:
             self._draw_soon()
 
-    def show_runs(self, name: str, others: Sequence[tuple[str, Path]], chosen: Path | None) -> None:
+    def show_runs(self, others: Sequence[tuple[str, Path]], chosen: Path | None) -> None:
         """Offer the runs that this one can be compared with.
 
         Args:
-            name: of the run that is shown.
             others: name and folder of each other run.
             chosen: the one that is compared now.
         """
@@ -222,7 +220,7 @@ class RunCurves(QWidget):
             self.compare_box.setCurrentIndex(folders.index(chosen) if chosen in folders else 0)
         if chosen != self._chosen:
             self._add(1, (), anew=True)
-        self._name, self._chosen = name, chosen
+        self._chosen = chosen
         self._show_legend()
         self._draw_soon()
 
@@ -328,10 +326,9 @@ class RunCurves(QWidget):
         self.legend.clear()
         if self._chosen is not None:
             inks = curve_colors(colors_of(self).dark)
-            other = next((text for text, folder in self._offered if folder == self._chosen), self._chosen.name)
             self.legend.setText(
-                f'<span style="color:{inks[0][0]}">━ {escape(self._name)}</span>&nbsp;&nbsp; '
-                f'<span style="color:{inks[1][0]}">╍ {escape(other)}</span>'
+                f'<span style="color:{inks[0][0]}">━ this run</span>&nbsp;&nbsp; '
+                f'<span style="color:{inks[1][0]}">╍ the other</span>'
             )
 
     # ---- the pointer ----
