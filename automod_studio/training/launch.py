@@ -189,7 +189,7 @@ def check_new(folder: Path) -> None:
         UserError: it holds a run, or something else, or cannot be read.
     """
     try:
-        there = {path.name for path in folder.iterdir()}
+        there = {path.name for path in folder.iterdir() if not _is_half_written(path)}
     except FileNotFoundError:
         return
     except NotADirectoryError as error:
@@ -201,6 +201,10 @@ def check_new(folder: Path) -> None:
     run_folder.check_free(folder)
     if there - _OURS:
         raise UserError(f"{folder} is not empty; choose another name.")
+
+
+def _is_half_written(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".part")
 
 
 def is_being_trained(folder: Path) -> bool:
@@ -319,7 +323,8 @@ def _await_life(
         now = time.monotonic()
         if state is not None:
             alive_since = alive_since or now
-            if state.status != PREPARING or now - alive_since > _GRACE_S:
+            at_work = state.status == PREPARING and now - alive_since > _GRACE_S
+            if at_work or state.status not in (PREPARING, FAILED):  # one that has failed is about to end
                 return
         if now - begun > _PATIENCE_S:
             return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from automod_core.errors import UserError
 from automod_studio.training import launch
 from automod_studio.training.errand import Errand
 from automod_studio.training.launch import ResumeOptions
-from automod_studio.training.run_list import note_run
+from automod_studio.training.run_list import forget_run, note_run
 from automod_studio.training.start_plan import StartPlan
 from automod_studio.workers.jobs import JobControl
 
@@ -74,7 +76,13 @@ def start_run(plan: StartPlan, control: JobControl) -> Path:
     """Start a new run, and see to it that it is found again; for threads of jobs. UserError if it does not start."""
     launch.check_new(plan.folder)  # before it is noted: a folder of something else is no run
     note_run(plan.folder)  # first, so that a run is found again even if the window closes while it starts
-    return launch.launch_plan(plan, control)
+    try:
+        return launch.launch_plan(plan, control)
+    except UserError:
+        if not plan.folder.exists():  # nothing came of it
+            with suppress(UserError):
+                forget_run(plan.folder)
+        raise
 
 
 def resume_run(folder: Path, options: ResumeOptions, control: JobControl) -> Path:
