@@ -139,7 +139,7 @@ ACTIONS: tuple[Action, ...] = (
         "Draw other faces that keep what is locked", lambda s: s.has_picture,
     ),
     _separator("&Edit"),
-    Action("settings", "&Edit", "&Settings…", ("Ctrl+,",), "settings", "Theme and device"),
+    Action("settings", "&Edit", "&Settings…", ("Ctrl+,",), "settings", "Theme, device, training at closing"),
     Action("zoom_in", "&View", "Zoom &in", ("Ctrl++", "Ctrl+=", "+"), "zoom-in", "Enlarge the view"),
     Action("zoom_out", "&View", "Zoom &out", ("Ctrl+-", "-"), "zoom-out", "Make the view smaller"),
     Action("zoom_100", "&View", "&Actual size", ("1",), "zoom-100", "One pixel of the picture is one of the screen"),
@@ -187,6 +187,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "get_models", "&Model", "&Get published models…", icon="download",
         tip="Download one of the authors' models for photos",
+    ),
+    _separator("&Model"),
+    Action(
+        "train", "&Model", "&Train a model…", ("Ctrl+T",), "train", "Train a model of your own from a folder of pictures",
+    ),
+    Action(
+        "runs", "&Model", "Training &runs", ("Ctrl+Shift+T",), "runs",
+        "What is being trained, and what was: curves, pictures, models",
     ),
     Action("shortcuts", "&Help", "&Keyboard shortcuts", ("F1",), "info", "All keys at a glance"),
     Action("log", "&Help", "Open &log folder", tip="Where the program writes down what went wrong"),

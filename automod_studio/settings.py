@@ -13,6 +13,8 @@ from automod_core.paths import APP_NAME
 
 THEMES = ("system", "light", "dark")
 DEVICES = ("auto", "cpu", "cuda")
+#: What becomes of a model that is being trained when the window closes.
+AT_CLOSING = ("ask", "go-on", "pause")
 MAX_RECENT = 8
 
 
@@ -46,6 +48,15 @@ class Settings:
     @device.setter
     def device(self, value: str) -> None:
         self._set_choice("model/device", value, DEVICES)
+
+    @property
+    def at_closing(self) -> str:
+        """One of AT_CLOSING: what becomes of a training when the window closes."""
+        return self._choice("training/at_closing", AT_CLOSING)
+
+    @at_closing.setter
+    def at_closing(self, value: str) -> None:
+        self._set_choice("training/at_closing", value, AT_CLOSING)
 
     def last_folder(self, purpose: str) -> Path:
         """The folder last used for "photos", "save", "models", …; the home folder if it is gone."""

@@ -48,6 +48,10 @@ class Part(QObject):
         """Stop what one waits for, as Esc does, and tell whether there was anything."""
         return False
 
+    def may_close(self) -> bool:
+        """Whether the window may close now; a part that has to ask first says no, and closes it after the answer."""
+        return True
+
     def close(self) -> None:
         """The window was closed: the program ends when this returns."""
 

@@ -12,6 +12,7 @@ from automod_studio.features.paths import PathFeature
 from automod_studio.features.picture import PicturePart
 from automod_studio.features.recipes import RecipesPart
 from automod_studio.features.sessions import SessionsPart
+from automod_studio.features.training import TrainingPart
 from automod_studio.features.variations import VariationsFeature
 
 FEATURES: tuple[type[Feature], ...] = (
@@ -24,4 +25,4 @@ FEATURES: tuple[type[Feature], ...] = (
 )
 
 #: Without a panel.
-PARTS: tuple[type[Part], ...] = (PicturePart, ComparePart, SessionsPart, RecipesPart)
+PARTS: tuple[type[Part], ...] = (PicturePart, ComparePart, SessionsPart, RecipesPart, TrainingPart)

@@ -50,6 +50,7 @@ class OfferBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.offer: Offer | None = None
+        self._waiting: list[Offer] = []
         self._sign = QLabel()
         self._sign.setFixedSize(QSize(_ICON_PX, _ICON_PX))
         self.sentence = ElidedLabel()
@@ -81,17 +82,33 @@ class OfferBar(QWidget):
         self._paint_sign()
         self.show()
 
+    def show_after(self, offer: Offer) -> None:
+        """Ask this now, or once what is being asked went away."""
+        if self.offer is None:
+            self.show_offer(offer)
+        else:
+            self._waiting.append(offer)
+
     def clear(self) -> None:
-        """Take the question away."""
+        """Take the question away; the next one takes its place."""
+        self._go_away()
+        self._ask_next()
+
+    def _go_away(self) -> None:
         self.offer = None
         if not self.isHidden():
             self.hide()
             self.closed.emit()
 
+    def _ask_next(self) -> None:
+        if self.offer is None and self._waiting:
+            self.show_offer(self._waiting.pop(0))
+
     def _chooses(self, choice: Choice) -> Callable[[], None]:
         def choose() -> None:
-            self.clear()
-            choice.do()
+            self._go_away()
+            choice.do()  # which may ask something else
+            self._ask_next()
 
         return choose
 

@@ -29,6 +29,7 @@ from automod_studio.features.history import HistoryFeature
 from automod_studio.features.picture import PicturePart
 from automod_studio.features.sessions import SessionsPart
 from automod_studio.features.table import FEATURES, PARTS
+from automod_studio.features.training import TrainingPart
 from automod_studio.model_library import list_models
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio
@@ -54,6 +55,7 @@ _FIRST_SIZE = (1440, 900)
 _FRAME = (8, 40)  # what a window manager may add
 _DOCK_WIDTHS = (288, 320)
 _BELOW_HEIGHT = 220
+_MODEL_ROWS = ("open_model", "import_model", "get_models", "train", "runs")  # below the models
 _PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
 
 
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
         self.sessions = next(part for part in self.parts if isinstance(part, SessionsPart))
         self.picture = next(part for part in self.parts if isinstance(part, PicturePart))
+        self.training = next(part for part in self.parts if isinstance(part, TrainingPart))
         self.compare = next(part for part in self.parts if isinstance(part, ComparePart))
         self.actions_by_id = menus.make_actions(self, self._callbacks())
         self.canvas_bar = CanvasBar(self.actions_by_id)
@@ -173,7 +176,7 @@ class MainWindow(QMainWindow):
         self._size_docks()
 
     def _connect(self) -> None:
-        studio, session = self.studio, self.studio.session
+        studio, session, tray, canvas = self.studio, self.studio.session, self.tray, self.canvas
         studio.sources_changed.connect(self._show_sources)
         studio.picture_shown.connect(self._show_picture)
         studio.nothing_to_show.connect(self._show_nothing)
@@ -186,6 +189,9 @@ class MainWindow(QMainWindow):
             self.first_painted.connect(part.start)
         self.sessions.offered.connect(self.offers.show_offer)
         self.sessions.changed.connect(self._show_history)
+        self.training.offered.connect(self.offers.show_after)
+        self.training.told.connect(self._show_training)
+        self.status.training_button.clicked.connect(self.training.show_runs)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
         session.clean_changed.connect(self._show_title)
@@ -196,7 +202,6 @@ class MainWindow(QMainWindow):
         if isinstance(history, HistoryFeature):
             history.compared.connect(self.compare.compare_with)
         studio.previewed.connect(self._show_preview)
-        tray, canvas = self.tray, self.canvas
         tray.add_clicked.connect(self.choose_files)
         tray.sample_clicked.connect(lambda path: studio.add_photos([PhotoItem(path=path)], open_recipe=False))
         tray.remove_clicked.connect(self.remove)
@@ -271,6 +276,10 @@ class MainWindow(QMainWindow):
             self.menuBar().setCornerWidget(self.status)  # a menu bar gives its corner new room only when it is set
         if self.studio.device:
             self.status.show_device(self.studio.device)
+
+    def _show_training(self, text: str, tip: str) -> None:
+        if self.status.show_training(text, tip):
+            self.menuBar().setCornerWidget(self.status)
 
     def _show_title(self) -> None:
         document, session, file = self.studio.document, self.studio.session, self.sessions.path
@@ -367,7 +376,7 @@ class MainWindow(QMainWindow):
 
     def _fill_model_menu(self) -> None:
         model = self.studio.document.model
-        others = [self.actions_by_id[n] for n in ("open_model", "import_model", "get_models")]
+        others = [self.actions_by_id[n] for n in _MODEL_ROWS]
         entries = list_models(self.settings.recent_models)
         menus.fill_models(self._model_menu, entries, model.path if model else "", others, self.studio.load_model)
 
@@ -399,8 +408,7 @@ class MainWindow(QMainWindow):
     # ---- layout ----
 
     def _size_docks(self) -> None:
-        docks = [self.docks["Photos"], self.docks["Mix"]]
-        self.resizeDocks(docks, list(_DOCK_WIDTHS), Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["Photos"], self.docks["Mix"]], list(_DOCK_WIDTHS), Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["History"]], [_BELOW_HEIGHT], Qt.Orientation.Vertical)
         self._raise_first_tab()
 
@@ -481,6 +489,9 @@ class MainWindow(QMainWindow):
             bar.setAccessibleName("Panels")
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not all(part.may_close() for part in self.parts):
+            event.ignore()
+            return
         self.studio.session.finish_drag()
         self.settings.set_window(self.saveGeometry(), self.saveState(_LAYOUT_VERSION))
         self.settings.save()

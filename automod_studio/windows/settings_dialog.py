@@ -1,4 +1,4 @@
-"""Settings: theme and device. What is chosen holds at once; there is nothing to confirm."""
+"""Settings: theme, device, training. What is chosen holds at once; there is nothing to confirm."""
 
 from contextlib import suppress
 
@@ -21,6 +21,7 @@ from automod_studio.theme import MARGIN, apply_theme
 from automod_studio.windows.form_rows import form_rows, short_path
 
 _THEMES = (("system", "Like the desktop"), ("light", "Light"), ("dark", "Dark"))
+_AT_CLOSING = (("ask", "Ask"), ("go-on", "It goes on"), ("pause", "It is paused"))
 _DEVICES = (("auto", "Automatic"), ("cpu", "Processor"), ("cuda", "Graphics card (CUDA)"))
 
 
@@ -55,10 +56,17 @@ class SettingsDialog(QDialog):
             "Device",
             "Where pictures are computed; Automatic takes a graphics card if there is one",
         )
+        self._at_closing = _choice(
+            _AT_CLOSING,
+            settings.at_closing,
+            "Training when the window closes",
+            "What becomes of a model that is being trained when you close the window",
+        )
         if has_cuda is False:
             _disable(self._device, "cuda", "No graphics card that CUDA can use was found")
         self._theme.currentIndexChanged.connect(self._choose_theme)
         self._device.currentIndexChanged.connect(self._choose_device)
+        self._at_closing.currentIndexChanged.connect(self._choose_at_closing)
         self._lay_out()
         self._theme.setFocus()
 
@@ -72,7 +80,13 @@ class SettingsDialog(QDialog):
         folder.setToolTip("Show the models in the file manager")
         folder.clicked.connect(_open_models_folder)
         form = form_rows(
-            (("&Theme", (self._theme,)), ("&Device", (self._device,)), ("", (where,)), ("", (folder,))),
+            (
+                ("&Theme", (self._theme,)),
+                ("&Device", (self._device,)),
+                ("T&raining at closing", (self._at_closing,)),
+                ("", (where,)),
+                ("", (folder,)),
+            ),
         )
         form.setAlignment(folder, Qt.AlignmentFlag.AlignLeft)
 
@@ -101,6 +115,9 @@ class SettingsDialog(QDialog):
         device = str(self._device.currentData())
         self._settings.device = device
         self.device_changed.emit(device)
+
+    def _choose_at_closing(self) -> None:
+        self._settings.at_closing = str(self._at_closing.currentData())
 
 
 def _choice(rows: tuple[tuple[str, str], ...], current: str, name: str, tip: str) -> QComboBox:

@@ -1,4 +1,4 @@
-"""The corner at the top right: which model, which device, how long the last picture took."""
+"""The corner at the top right: what is being trained, which model, which device, how long the last picture took."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from automod_studio.widgets.labels import hint_label
 
 
 class StatusCorner(QWidget):
-    """A button that opens the models, and a quiet line beside it."""
+    """Buttons for what is being trained and for the models, and a quiet line beside them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.training_button = QToolButton()
+        self.training_button.setIcon(icon("train"))
+        self.training_button.setIconSize(QSize(16, 16))
+        self.training_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.training_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.training_button.hide()
         self.model_button = QToolButton()
         self.model_button.setIcon(icon("model"))
         self.model_button.setIconSize(QSize(16, 16))
@@ -29,6 +35,7 @@ class StatusCorner(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, MARGIN, 0)
         row.setSpacing(2 * GRID)
+        row.addWidget(self.training_button)
         row.addWidget(self.model_button)
         row.addWidget(self.speed)
         self.show_model("", 0)
@@ -41,6 +48,16 @@ class StatusCorner(QWidget):
         self.model_button.setText(text)
         self.model_button.setToolTip(f"Model: {text}. Click to choose another")
         self.model_button.setAccessibleName(f"Model: {text}")
+        return True
+
+    def show_training(self, text: str, tip: str) -> bool:
+        """Say what is being trained, "" while nothing is, and tell whether that is news."""
+        if text == self.training_button.text() and self.training_button.isHidden() == (not text):
+            return False
+        self.training_button.setText(text)
+        self.training_button.setToolTip(tip)
+        self.training_button.setAccessibleName(f"{text}. Click for the training runs")
+        self.training_button.setVisible(bool(text))
         return True
 
     def show_device(self, device: str) -> None:

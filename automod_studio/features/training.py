@@ -1,0 +1,254 @@
+"""Training: the dialog that starts a run, the window that shows all of them, and what becomes of them at closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QWidget
+
+from automod_studio.features.feature import Part
+from automod_studio.studio import Studio
+from automod_studio.views_training import corner_words, end_words, run_words, share_done
+from automod_studio.widgets.offer_bar import Choice, Offer
+from automod_studio.windows.closing_dialog import ClosingDialog
+
+if TYPE_CHECKING:
+    from automod_core.run_state import RunGlance
+    from automod_studio.training.services import TrainingServices
+    from automod_studio.training.start_plan import StartPlan
+    from automod_studio.windows.runs_window import RunsWindow
+    from automod_studio.windows.train_dialog import TrainDialog
+
+_FIRST_LOOK_MS = 1500  # after the window is on the screen: the first picture comes first
+_LOOK_MS, _LOOK_IDLE_MS = 3000, 15_000  # from one look at all runs to the next; while nothing is trained
+_OFFERED = "training/offered"  # key of the settings: the run that was offered last, and when it was cut off
+
+
+class TrainingPart(Part):
+    """Train a model, watch it, use it.
+
+    Signals:
+        offered: Offer, such as to go on with a run that was cut off.
+        told: str, what is being trained in a few words, "" for nothing, and str, the same for a tooltip.
+    """
+
+    offered = Signal(object)
+    told = Signal(str, str)
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        super().__init__(studio, window)
+        self._services: TrainingServices | None = None
+        self._runs_window: RunsWindow | None = None
+        self._dialog: TrainDialog | None = None
+        self._runs: tuple[RunGlance, ...] = ()
+        self._looked = False  # at the runs, once
+        self._were_running: set[Path] = set()
+        self._closing = False  # the person was asked
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._look)
+
+    def callbacks(self) -> Mapping[str, Callable[..., object]]:
+        """The rows of the menus."""
+        return {"train": self.show_dialog, "runs": self.show_runs}
+
+    def start(self) -> None:
+        """Look for runs, once there is time for it."""
+        QTimer.singleShot(_FIRST_LOOK_MS, self, self._look)
+
+    @property
+    def services(self) -> TrainingServices:
+        """What starts, follows and changes runs; made when it is needed first."""
+        if self._services is None:
+            from automod_studio.training.services import TrainingServices
+
+            self._services = made = TrainingServices(self)
+            made.library.changed.connect(self._runs_changed)
+            made.queue.started.connect(self._started_from_queue)
+            made.queue.failed.connect(self._queue_failed)
+            made.queue.watch()
+            made.actions.model_ready.connect(self._use)
+            made.starter.started.connect(self._started)
+            made.starter.failed.connect(self._not_started)
+            self._clock.start(_LOOK_IDLE_MS)
+        return self._services
+
+    # ---- windows ----
+
+    def show_dialog(self, data: str = "") -> None:
+        """Show the dialog in which a model is trained; one at a time."""
+        from automod_studio.windows.train_dialog import TrainDialog
+
+        if self._dialog is None:
+            dialog = self._dialog = TrainDialog(self.studio.settings, self.window, data=data)
+            dialog.start_wanted.connect(self._start_run)
+            dialog.queue_wanted.connect(self._queue_run)
+            dialog.finished.connect(self._dialog_closed)
+            dialog.show()
+        elif data:
+            self._dialog.open_data(data)
+        self._dialog.raise_()
+        self._dialog.activateWindow()
+
+    def _dialog_closed(self) -> None:
+        if self._dialog is not None:
+            self._dialog.deleteLater()
+            self._dialog = None
+
+    def show_runs(self, folder: Path | None = None) -> None:
+        """Show the window of all runs, with one of them chosen."""
+        if self._runs_window is None:
+            from automod_studio.windows.runs_window import RunsWindow
+
+            services = self.services
+            made = RunsWindow(services.library, services.queue, services.actions, self.studio.settings, self.window)
+            made.model_wanted.connect(self._use)
+            made.train_wanted.connect(self.show_dialog)
+            self._runs_window = made
+        if folder is not None:
+            self._runs_window.show_run(folder)
+        self._runs_window.show()
+        self._runs_window.raise_()
+        self._runs_window.activateWindow()
+
+    # ---- runs begin ----
+
+    def _start_run(self, plan: StartPlan) -> None:
+        self.services.starter.start(plan)
+
+    def _queue_run(self, plan: StartPlan) -> None:
+        self.services.queue.add(plan)
+        if self._dialog is not None:
+            self._dialog.show_started()
+        self._say(f"“{plan.name}” is in the queue.")
+        self.show_runs(plan.folder)
+
+    def _started(self, folder: Path) -> None:
+        if self._dialog is not None:
+            self._dialog.show_started()
+        self._say(f"“{folder.name}” is being trained.")
+        self.show_runs(folder)
+        self._look()
+
+    def _started_from_queue(self, folder: Path) -> None:
+        self._say(f"“{folder.name}” is being trained: its turn has come.")
+        self._look()
+
+    def _queue_failed(self, _entry: object, sentence: str, details: str) -> None:
+        if self._runs_window is None or not self._runs_window.isVisible():  # which says so itself
+            self.studio.message.emit(sentence, details, "error")
+
+    def _not_started(self, _folder: Path, sentence: str, details: str) -> None:
+        if self._dialog is not None:
+            self._dialog.show_trouble(sentence, details)
+        else:
+            self.studio.message.emit(sentence, details, "error")
+
+    def _use(self, path: Path) -> None:
+        self.studio.load_model(path)
+        self.window.raise_()
+        self.window.activateWindow()
+
+    # ---- what goes on ----
+
+    def _look(self) -> None:
+        self.services.library.refresh()
+
+    def _runs_changed(self, runs: Sequence[RunGlance]) -> None:
+        self._runs = tuple(runs)
+        running = self._running()
+        self.told.emit(*corner_words(running))
+        self._clock.start(_LOOK_MS if running else _LOOK_IDLE_MS)
+        if self._looked:
+            self._tell_ended()
+        else:
+            self._looked = True
+            self._offer_cut_off()
+        self._were_running = {run.folder for run in running}
+
+    def _tell_ended(self) -> None:
+        """Say of runs that were trained a moment ago how they ended, unless the person has asked for it."""
+        from automod_core.run_state import FINISHED
+
+        for run in self._runs:
+            if run.folder in self._were_running and (sentence := end_words(run)):
+                show = Choice("Show", "Open the window of all runs", partial(self.show_runs, run.folder))
+                use = Choice("Use its model", "Open it in the editor", partial(self._use_model_of, run.folder))
+                choices = (use, show) if run.condition == FINISHED else (show,)
+                self.offered.emit(Offer(sentence, choices, icon="train"))
+
+    def _use_model_of(self, folder: Path) -> None:
+        self.services.actions.use_now(folder)
+
+    def _running(self) -> list[RunGlance]:
+        return [run for run in self._runs if run.is_running]
+
+    def _offer_cut_off(self) -> None:
+        """Offer to go on with the run that was cut off last, unless that was offered before."""
+        from automod_core.run_state import CUT_OFF
+
+        cut = max((run for run in self._runs if run.condition == CUT_OFF), key=lambda run: run.changed, default=None)
+        if cut is None:
+            return
+        mark = f"{cut.folder}|{cut.state.updated:.0f}"
+        if self.studio.settings.value(_OFFERED) == mark:
+            return
+        self.studio.settings.set_value(_OFFERED, mark)
+        sentence = f"The training of “{cut.name}” was cut off at {share_done(cut):.0%}. It can go on from there."
+        go_on = Choice("Go on", "Resume it from its last checkpoint", partial(self._resume, cut.folder))
+        show = Choice("Show", "Open the window of all runs", partial(self.show_runs, cut.folder))
+        self.offered.emit(Offer(sentence, (go_on, show), icon="train"))
+
+    def _resume(self, folder: Path) -> None:
+        self.services.actions.resume(folder)
+        self.show_runs(folder)
+
+    def _say(self, sentence: str) -> None:
+        self.studio.message.emit(sentence, "", "info")
+
+    # ---- the end ----
+
+    def may_close(self) -> bool:
+        """Ask what becomes of the runs, unless the settings say it."""
+        running = self._running()
+        if self._closing or not running:
+            return True
+        wanted = self.studio.settings.at_closing
+        if wanted == "ask":
+            self._ask(running)
+            return False
+        self._leave(wanted)
+        return True
+
+    def _ask(self, running: Sequence[RunGlance]) -> None:
+        queued = len(self.services.queue.entries)
+        dialog = ClosingDialog([run_words(run) for run in running], queued, self.window)
+        dialog.chosen.connect(self._closing_chosen)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _closing_chosen(self, wanted: str, remember: bool) -> None:
+        if remember:
+            self.studio.settings.at_closing = wanted
+        self._leave(wanted)
+        self._closing = True
+        self.window.close()
+
+    def _leave(self, wanted: str) -> None:
+        """Let the runs go on, or ask each to save and stop: they do so without the window."""
+        if wanted == "pause":
+            for run in self._running():
+                self.services.actions.pause_and_forget(run.folder)
+
+    def close(self) -> None:
+        """Close the other windows; the runs are not touched."""
+        self._clock.stop()
+        if self._dialog is not None:
+            self._dialog.close()
+        if self._runs_window is not None:
+            self._runs_window.close()
+        if self._services is not None:
+            self._services.close()
