@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automod_core.errors import UserError
-from automod_core.files import flush_folder, write_atomically
+from automod_core.files import flush_folder, read_small, write_atomically
 
 CHECKPOINTS = "checkpoints"
 LATEST, BEST = "latest", "best"
 MODEL, STATE, ABOUT = "model.safetensors", "state.pt", "checkpoint.json"
 FORMAT_VERSION = 1
+_LARGEST = 1 << 16  # bytes of checkpoint.json
 _NAME = re.compile(r"\d{9,}")
 _OWN = (CHECKPOINTS, "sheets", "events")  # folders of a run into which only the process that trains it writes
 PART = ".part"  # ends the name of a folder that is being written or removed
@@ -81,7 +82,7 @@ def read_about(path: Path) -> Checkpoint:
         UserError: a newer version wrote it.
     """
     try:
-        values = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        values = json.loads(read_small(path / ABOUT, _LARGEST))
         version = int(values["format_version"])
         score = values["score"]
         checkpoint = Checkpoint(
@@ -90,7 +91,7 @@ def read_about(path: Path) -> Checkpoint:
             score=None if score is None else Score(int(score["resolution"]), float(score["error"])),
             sha256={file: str(values["sha256"][file]) for file in (MODEL, STATE)},
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"its {ABOUT} is not as it was written"
         raise DamagedError(f"The checkpoint {path} cannot be read: {reason}.") from error
     if version > FORMAT_VERSION:
@@ -202,7 +203,7 @@ def point(folder: Path, pointer: str, name: str) -> None:
 def pointed(folder: Path, pointer: str) -> str | None:
     """Name of the checkpoint that LATEST or BEST names, be it there or not; None if there is no such pointer."""
     try:
-        text = (folder / pointer).read_text(encoding="utf-8").strip()
+        text = read_small(folder / pointer, _LARGEST).decode().strip()
     except (OSError, ValueError):
         return None
     return text if _NAME.fullmatch(text) else None

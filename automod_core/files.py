@@ -1,7 +1,8 @@
-"""Writing files so that a crash, a full disk or a refusal never leaves half of one."""
+"""Writing files so that a crash, a full disk or a refusal never leaves half of one; reading what may be anything."""
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,26 @@ from pathlib import Path
 from typing import BinaryIO
 
 from automod_core.errors import UserError
+
+
+def read_small(path: Path, largest: int) -> bytes:
+    """Read a file that anyone may have put there.
+
+    Args:
+        path: the file.
+        largest: bytes that it may have at most.
+
+    Raises:
+        OSError: it cannot be read; FileNotFoundError: it is not there.
+        ValueError: it is larger, or no file: to read a pipe would wait for ever, and a device has no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError("it is too large")
+    return data
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

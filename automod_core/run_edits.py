@@ -1,9 +1,8 @@
 """Changes to a run that has begun: go back, make it longer, other step sizes and margins; recorded in the run."""
 
 import dataclasses
-import json
 import math
-import time
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any, NamedTuple
 from automod_core.checkpoint_folders import find_checkpoint, go_back
 from automod_core.config_file import load_config, write_config
 from automod_core.errors import UserError
-from automod_core.run_folder import CONFIG, LOG, check_run, write_text
+from automod_core.files import atomic_file
+from automod_core.report import JsonLines
+from automod_core.run_folder import CONFIG, LOG, check_run
 from automod_core.run_lock import only_one
 from automod_core.run_state import FINISHED, PAUSED, STOPPED, RunState, read_state, write_state
 from automod_core.schedule import Phase, moment_at
@@ -186,14 +187,25 @@ def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
     new, sentence = changed(config, at, edit)
     if target is not None:
         sentence = " ".join(filter(None, (f"Went back to {target:,} images.", sentence)))
-        go_back(folder, target)  # first: a kill after it leaves a run as it was then, with its old settings
-    if new != config:
-        write_text(folder / CONFIG, write_config(new))
-    if target is not None:
-        _forget_after(folder / LOG, target)
+    _change(folder, new if new != config else None, target)
     if sentence:
-        _note(folder / LOG, at, sentence, edit, images_seen)
+        values = edit.to_dict() | {"since": images_seen}
+        sentence = _note(folder / LOG, at, sentence, values, went_back=target is not None)
     return Applied(new, target, sentence or "Nothing had to change.")
+
+
+def _change(folder: Path, config: TrainConfig | None, target: int | None) -> None:
+    """Go back to a checkpoint and put new settings in place; a full disk is found out before anything has changed."""
+    if config is None:
+        if target is not None:
+            go_back(folder, target)
+        return
+    with atomic_file(folder / CONFIG) as file:
+        file.write(write_config(config).encode())
+        file.flush()
+        os.fsync(file.fileno())
+        if target is not None:
+            go_back(folder, target)  # a kill right after it leaves a run as it was then, with its old settings
 
 
 def edit_stopped(folder: Path, edit: RunEdit) -> Applied:
@@ -228,23 +240,15 @@ def _state_at(state: RunState | None, config: TrainConfig, images_seen: int) -> 
     )
 
 
-def _forget_after(log: Path, images_seen: int) -> None:
-    """Remove the points of the log past where a run has gone back to; events stay, since they say what went wrong."""
-    from automod_core.report import JsonLines
+def _note(log: Path, images_seen: int, sentence: str, values: dict[str, Any], *, went_back: bool) -> str:
+    """Record an edit in the log, as an event, and remove the points past where the run has gone back to.
 
-    JsonLines(log, images_seen)
-
-
-def _note(log: Path, images_seen: int, sentence: str, edit: RunEdit, since: int) -> None:
-    """Record an edit in the log, as an event."""
-    values = edit.to_dict() | {"since": since}
-    line = {"images_seen": images_seen, "event": sentence, "kind": "edit", "time": time.time(), "values": values}
-    data = (json.dumps(line, allow_nan=False) + "\n").encode()
+    Events stay, since they say what went wrong. Returns the sentence; it says so too if there is no room to record it:
+    the run has changed by then.
+    """
     try:
-        with log.open("ab", buffering=0) as file:
-            before = file.tell()
-            if file.write(data) != len(data):
-                file.truncate(before)
-                raise OSError("the disk is full")
-    except OSError as error:
-        raise UserError(f"{log} cannot be written: {error.strerror or error}.") from error
+        lines = JsonLines(log, images_seen if went_back else None)
+        lines.event(images_seen, sentence, "edit", **values)
+    except UserError as error:
+        return f"{sentence} It is not in the log: {error}"
+    return sentence

@@ -9,14 +9,13 @@ output.txt (what its process printed) and passed-over.txt, if some of the pictur
 
 import dataclasses
 import json
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from automod_core.checkpoint_folders import CHECKPOINTS, checkpoint_paths
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
+from automod_core.files import read_small, write_atomically
 from automod_core.model_file import ModelCard
 
 CONFIG, ABOUT, LOG, STATE = "config.toml", "run.json", "log.jsonl", "state.json"
@@ -65,14 +64,8 @@ def read_values(path: Path, largest: int) -> dict[str, Any]:
         OSError: it cannot be read; FileNotFoundError: it is not there.
         ValueError: it is no such file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
-        data = file.read(largest + 1)
-    if len(data) > largest:
-        raise ValueError("it is too large")
     try:
-        values = json.loads(data)
+        values = json.loads(read_small(path, largest))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(values, dict):

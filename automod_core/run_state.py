@@ -13,7 +13,7 @@ from typing import Any
 
 from automod_core.checkpoint_folders import BEST, LATEST, checkpoint_paths, pointed
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
+from automod_core.files import read_small, write_atomically
 from automod_core.run_folder import (
     ABOUT,
     CONFIG,
@@ -136,7 +136,9 @@ def _write_over(path: Path, data: bytes) -> None:
         OSError: there is none, or it cannot be written to.
     """
     with path.open("r+b", buffering=0) as file:
-        file.write(data.ljust(os.fstat(file.fileno()).st_size))
+        data = data.ljust(os.fstat(file.fileno()).st_size)
+        if file.write(data) != len(data):
+            raise OSError("the disk is full")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -366,9 +368,7 @@ def _phases(path: Path, changed: int, size: int) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=256)
 def _read_phases(path: Path, changed: int, size: int) -> tuple[tuple[int, int], ...]:
-    if size > _LARGEST_CONFIG:
-        raise ValueError("it is too large")
-    phases = tomllib.loads(path.read_text(encoding="utf-8"))["phases"]
+    phases = tomllib.loads(read_small(path, _LARGEST_CONFIG).decode())["phases"]
     found = tuple((int(phase["images"]), int(phase["resolution"])) for phase in phases)
     if not found or min(images for images, _ in found) < 1:
         raise ValueError("it has no phases")
