@@ -251,6 +251,7 @@ class _Notes:
         listed = collection.skipped
         self._total = len(collection) + len(listed)
         self._bad_count, self._bad = len(listed), listed[:MOST_NAMED]
+        self._bad_numbers = [-1] * len(self._bad)
         self._done, self._told, self._told_done, self._next_s = len(listed), 0, -1, 0.0
         self._sides: Counter[int] = Counter()
         self._bytes = 0
@@ -263,6 +264,7 @@ class _Notes:
             self._bad_count += 1
             if len(self._bad) < MOST_NAMED:
                 self._bad.append((self._collection.name(number), str(seen)))
+                self._bad_numbers.append(number)
             return
         self._sides[min(seen.width, seen.height)] += 1
         self._bytes += seen.size
@@ -287,7 +289,7 @@ class _Notes:
             label=self._collection.label,
             count=self._total,
             bad_count=self._bad_count,
-            bad=tuple(self._bad),
+            bad=tuple(self._bad[i] for i in np.argsort(self._bad_numbers, kind="stable")),
             copies=sum(len(group) - 1 for group in groups),
             duplicates=tuple(self._named(groups)),
             sides=dict(self._sides),
