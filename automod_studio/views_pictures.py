@@ -54,7 +54,7 @@ class Scanned:
         """How far it is."""
         if not self.total:
             return "Listing the pictures…"
-        bad = f", {counted(self.bad_count, 'file', 'files')} of them cannot be used" if self.bad_count else ""
+        bad = f", {self.bad_count:,} of them cannot be used" if self.bad_count else ""
         return f"Looking through the pictures: {self.done:,} of {self.total:,}{bad}"
 
 
@@ -120,7 +120,7 @@ def copies_heading(report: ScanReport) -> str:
     """The heading over the pictures that are there more than once."""
     words = counted(report.copies, "picture is a copy of another", "pictures are copies of others")
     listed = sum(len(group) - 1 for group in report.duplicates)
-    return f"{words}, maybe mirrored: each counts once more{_listed(report.copies, listed)}"
+    return f"{words}, perhaps mirrored{_listed(report.copies, listed)}"
 
 
 def _listed(count: int, listed: int) -> str:

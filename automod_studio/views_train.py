@@ -5,6 +5,7 @@ A draft is a preset, and what differs from it: values that fit, or words that we
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -107,6 +108,25 @@ def preset_draft(name: str) -> TrainDraft:
     """
     start = _preset(name)
     return TrainDraft(name, start, start.phases)
+
+
+def kept_text(draft: TrainDraft, config: TrainConfig) -> str:
+    """A draft as a text that can be kept.
+
+    Args:
+        draft: tells the preset.
+        config: the last configuration of it in which nothing was wrong.
+    """
+    return json.dumps({"preset": draft.preset, "config": config.to_dict()})
+
+
+def kept_draft(text: str) -> TrainDraft | None:
+    """The draft that was kept; None if there is none, or if this program cannot use it any more."""
+    try:
+        values = json.loads(text)
+        return preset_draft(values["preset"]).with_config(TrainConfig.from_dict(values["config"]))
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):
+        return None
 
 
 def default_preset(is_demo: bool) -> str:

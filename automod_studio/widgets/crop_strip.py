@@ -20,7 +20,7 @@ class CropStrip(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._pictures: list[tuple[str, QPixmap]] = []
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self._tell()
@@ -78,7 +78,9 @@ class CropStrip(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         for number, (_, pixmap) in enumerate(self._pictures):
-            painter.drawPixmap(self._place(number), pixmap)
+            place = self._place(number)
+            if place.top() == 0 or place.bottom() < self.height():  # no row is cut in half
+                painter.drawPixmap(place, pixmap)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):

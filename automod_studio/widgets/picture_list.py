@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
@@ -42,7 +43,7 @@ class PictureList(QTreeWidget):
         """
         if self._bad is None:
             self._bad = self._add_heading()
-        self._bad.addChildren([_line(name, reason) for name, reason in new])
+        self._bad.addChildren([_line(name, _without(name, reason)) for name, reason in new])
         self._bad.setText(0, bad_heading(count, self._bad.childCount()))
 
     def show_report(self, report: ScanReport) -> None:
@@ -69,3 +70,9 @@ def _line(name: str, words: str) -> QTreeWidgetItem:
     line.setToolTip(0, name)
     line.setToolTip(1, words)
     return line
+
+
+def _without(name: str, reason: str) -> str:
+    """The reason without the name at its beginning, which stands beside it."""
+    rest = reason.removeprefix(f"{PurePath(name).name} ")
+    return f"{rest[:1].upper()}{rest[1:]}"

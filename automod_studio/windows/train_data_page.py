@@ -13,8 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
-    QSizePolicy,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -43,7 +41,7 @@ from automod_studio.workers.jobs import JobProgress
 
 log = logging.getLogger(__name__)
 
-_CROPS = 32
+_CROPS = 24
 _FOLDER = "training pictures"  # key of the folder that was used last
 _FILTER = "Collections (*.zip *.h5 *.hdf5 data.mdb);;All files (*)"
 _DROP_HINT = "Some hundred or more of one kind of thing: faces, birds, rooms. Folders in it count too."
@@ -152,16 +150,10 @@ class TrainDataPage(QWidget):
             column.addWidget(widget)
         column.addLayout(looking)
         column.addWidget(self.crops_title)
-        column.addWidget(self._scrolled(self.strip), 3)
-        column.addWidget(self.listing, 2)
+        column.addWidget(self.strip)
+        column.addWidget(self.listing, 1)
+        column.addStretch()
         return ground
-
-    def _scrolled(self, widget: QWidget) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setWidget(widget)
-        area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        return area
 
     def _connect(self) -> None:
         for button, action in (
@@ -212,6 +204,7 @@ class TrainDataPage(QWidget):
         for widget in (self.facts, self.cautions, self.listing):
             widget.hide()
         self.panel.clear()
+        self.panel.hide()
         self.strip.clear()
         self.listing.clear()
         self.stack.setCurrentIndex(1)
@@ -271,6 +264,7 @@ class TrainDataPage(QWidget):
         self._process = self._make_scanner(words, self)
         self._process.line.connect(self._take_line)
         self._process.finished.connect(self._scan_ended)
+        self.panel.show()
         self.panel.begin()
         self.stop_button.show()
         self.crops_title.hide()
@@ -305,7 +299,7 @@ class TrainDataPage(QWidget):
         self._process = None
         self.stop_button.hide()
         if ok:
-            self.panel.clear()
+            self.panel.hide()
         else:
             self.trouble = sentence or "The pictures could not be looked through."
             self.panel.end(self.trouble, is_error=True)

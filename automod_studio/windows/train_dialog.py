@@ -35,6 +35,8 @@ from automod_studio.views_train import (
     TrainDraft,
     check,
     default_preset,
+    kept_draft,
+    kept_text,
     preset_draft,
     trouble_words,
 )
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 PICTURES, SETTINGS, PLAN = range(3)  # the pages
 _TABS = ("&1 Pictures", "&2 Settings", "&3 Plan")
+_KEPT = "training/kept"  # key of the settings: what was changed in a dialog that was closed without a start
 _SIZE, _SMALLEST = QSize(1000, 700), QSize(820, 620)
 
 
@@ -77,11 +80,13 @@ class TrainDialog(QDialog):
             scanner: what starts `automod scan`; a JsonLinesProcess if None.
         """
         super().__init__(parent)
+        self._settings = settings
         self.draft: TrainDraft = preset_draft(default_preset(is_demo=False))
         self.config: TrainConfig | None = self.draft.start  # None while something in the draft is wrong
         self._problems: Mapping[Place, str] = {}
         self._shown_config: TrainConfig = self.draft.start  # the last one without problems: the plan shows it
-        self._replaced: TrainDraft | None = None  # what the person had changed when another preset was chosen
+        self._aside = kept_draft(settings.value(_KEPT))  # changes that can be brought back
+        self._aside_words = "{} left from last time."
         self._preset_chosen, self._starting = False, False
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
@@ -106,6 +111,7 @@ class TrainDialog(QDialog):
         self.setModal(False)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
+        self.tabs.setIconSize(QSize(14, 14))  # no higher than the text: the page must not move when one comes
         for number, title in enumerate(_TABS):
             self.tabs.addTab(self.data_page if number == PICTURES else _Page(), title)
         column = QVBoxLayout(self)
@@ -180,8 +186,8 @@ class TrainDialog(QDialog):
     def choose_preset(self, name: str) -> None:
         """Start from a preset; what had been changed can be brought back."""
         self._preset_chosen = True
-        self._replaced = self.draft if self.draft.changes else None
-        self._put(preset_draft(name), keep_replaced=True)
+        self._aside, self._aside_words = (self.draft if self.draft.changes else None), "{} replaced."
+        self._put(preset_draft(name), keep_aside=True)
 
     def set_config(self, config: TrainConfig, preset: str) -> None:
         """Take a whole configuration, such as one that was saved, and the preset that it began with."""
@@ -189,8 +195,8 @@ class TrainDialog(QDialog):
         self._put(preset_draft(preset or self.draft.preset).with_config(config))
 
     def _undo_preset(self) -> None:
-        if self._replaced is not None:
-            self._put(self._replaced)
+        if self._aside is not None:
+            self._put(self._aside)
 
     def _edit(self, place: Place, value: Any) -> None:
         self._put(self.draft.with_value(place, value))
@@ -198,17 +204,13 @@ class TrainDialog(QDialog):
     def _plan_edited(self, config: TrainConfig) -> None:
         self._put(self.draft.edited_to(self._shown_config, config))
 
-    def _put(self, draft: TrainDraft, *, keep_replaced: bool = False) -> None:
-        if not keep_replaced:
-            self._replaced = None
+    def _put(self, draft: TrainDraft, *, keep_aside: bool = False) -> None:
+        if not keep_aside:
+            self._aside = None
         self.draft = draft
         self._draft_changed()
 
     # ---- what follows from it ----
-
-    @property
-    def _n_replaced(self) -> int:
-        return self._replaced.changes if self._replaced is not None else 0
 
     def _draft_changed(self) -> None:
         self.config, self._problems = check(self.draft)
@@ -223,7 +225,7 @@ class TrainDialog(QDialog):
         self.footer.suggest_name(data_name(self.data_page.data))
         wanted = default_preset(self.data_page.is_demo)
         if not self._preset_chosen and not self.draft.changes and wanted != self.draft.preset:
-            self._put(preset_draft(wanted))
+            self._put(preset_draft(wanted), keep_aside=True)
         self._show_request()
         self._refresh()
 
@@ -233,7 +235,9 @@ class TrainDialog(QDialog):
 
     def _show_settings(self) -> None:
         if self.settings_form is not None and self.profiles is not None:
-            self.settings_form.show_draft(self.draft, self._problems, replaced=self._n_replaced)
+            count = self._aside.changes if self._aside is not None else 0
+            aside = self._aside_words.format("1 change was" if count == 1 else f"{count} changes were") if count else ""
+            self.settings_form.show_draft(self.draft, self._problems, aside=aside)
             self.profiles.show_config(self.config, self.draft.preset)
 
     def _show_plan(self) -> None:
@@ -378,6 +382,9 @@ class TrainDialog(QDialog):
 
     def done(self, result: int) -> None:
         """Close, whichever way it was asked for: end the scan first."""
+        if result == QDialog.DialogCode.Accepted or self.draft.changes:
+            begun = result == QDialog.DialogCode.Accepted
+            self._settings.set_value(_KEPT, "" if begun else kept_text(self.draft, self._shown_config))
         self.data_page.shut_down()
         if self.plan_page is not None:
             self.plan_page.stop()

@@ -19,7 +19,7 @@ class PresetRow(QWidget):
     Signals:
         preset_wanted(str): the name of the preset that was chosen.
         reset_wanted(): everything is to be as the preset says.
-        undo_wanted(): the values that a preset has just replaced are to come back.
+        undo_wanted(): the values that were put aside are to come back.
     """
 
     preset_wanted = Signal(str)
@@ -38,8 +38,8 @@ class PresetRow(QWidget):
         self.reset_button.setToolTip("Give every setting, and the plan, the preset's values")
         self.reset_button.setAutoDefault(False)
         self.reset_button.clicked.connect(lambda: self.reset_wanted.emit())
-        self.undo_button = link_button("Undo")
-        self.undo_button.setToolTip("Bring the replaced values back")
+        self.undo_button = link_button("Bring back")
+        self.undo_button.setToolTip("Use the values again that were changed before")
         self.undo_button.setAutoDefault(False)
         self.undo_button.clicked.connect(lambda: self.undo_wanted.emit())
         self._lay_out()
@@ -66,29 +66,22 @@ class PresetRow(QWidget):
         self._row.insertWidget(2, widget)
         QWidget.setTabOrder(self.box, widget)
 
-    def show_preset(self, name: str, changes: int, replaced: int) -> None:
+    def show_preset(self, name: str, changes: int, aside: str) -> None:
         """Show which preset is in use.
 
         Args:
             name: its name.
             changes: settings that differ from it.
-            replaced: settings that were changed before it was chosen, and can be brought back.
+            aside: a sentence on changes that were put aside and can be brought back; "" for none.
         """
         index = self.box.findData(name)
         if index != self.box.currentIndex():
             self.box.setCurrentIndex(index)
         self.summary.setText(presets.about(name).summary)
-        self.changes.setText(_changes_words(changes, replaced))
+        changed = "1 setting changed" if changes == 1 else f"{changes} settings changed"
+        self.changes.setText(changed if changes else aside)
         self.reset_button.setVisible(changes > 0)
-        self.undo_button.setVisible(replaced > 0 and not changes)
-
-
-def _changes_words(changes: int, replaced: int) -> str:
-    if changes:
-        return "1 setting changed" if changes == 1 else f"{changes} settings changed"
-    if replaced:
-        return "1 change was replaced." if replaced == 1 else f"{replaced} changes were replaced."
-    return ""
+        self.undo_button.setVisible(bool(aside) and not changes)
 
 
 def _preset_box() -> QComboBox:

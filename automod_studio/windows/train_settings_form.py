@@ -37,7 +37,7 @@ class TrainSettingsForm(QWidget):
         edited(object, object): the Place of a setting, and the value asked for; it may be wrong.
         reset_wanted(object): tuple of Places whose values are to be the preset's.
         preset_wanted(str): a preset was chosen.
-        undo_wanted(): what a preset has replaced is to come back.
+        undo_wanted(): what was put aside is to come back.
         plan_wanted(): the page with the phases is to be shown.
     """
 
@@ -163,16 +163,16 @@ class TrainSettingsForm(QWidget):
 
     # ---- what is shown ----
 
-    def show_draft(self, draft: TrainDraft, problems: Mapping[Place, str], *, replaced: int = 0) -> None:
+    def show_draft(self, draft: TrainDraft, problems: Mapping[Place, str], *, aside: str = "") -> None:
         """Show the values of a draft, and its problems at their fields; nothing is emitted.
 
         Args:
             draft: what is to be shown.
             problems: sentences by place.
-            replaced: how many changed settings the chosen preset has just replaced.
+            aside: a sentence on changes that were put aside and can be brought back; "" for none.
         """
         self._draft, self._problems = draft, problems
-        self.presets.show_preset(draft.preset, draft.changes, replaced)
+        self.presets.show_preset(draft.preset, draft.changes, aside)
         for place in self.fields:
             self._show_field(place)
         self._show_counts()

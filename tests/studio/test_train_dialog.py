@@ -385,6 +385,21 @@ def test_a_preset_replaces_the_changes_and_they_can_be_brought_back(dialog: Trai
     assert dialog.config == PRESETS["laptop"]()
 
 
+def test_changes_outlive_a_dialog_that_was_closed(make_dialog) -> None:
+    dialog = make_dialog()
+    type_into(dialog, KL, "0.7")
+    type_into(dialog, CODE, "-1")  # wrong: what was right before it is kept
+    dialog.reject()
+    again = make_dialog("demo")
+    presets = form_of(again).presets
+    assert presets.changes.text() == "1 change was left from last time."
+    assert again.draft.changes == 0
+    QTest.mouseClick(presets.undo_button, Qt.MouseButton.LeftButton)
+    assert (again.draft.preset, again.draft.given) == ("laptop", {KL: 0.7})
+    again.show_started()
+    assert form_of(make_dialog()).presets.changes.text() == ""
+
+
 def test_a_saved_profile_is_used(qtbot, dialog: TrainDialog) -> None:
     form_of(dialog)
     assert dialog.profiles is not None

@@ -30,6 +30,8 @@ from automod_studio.views_train import (
     folder_name,
     free_name,
     groups,
+    kept_draft,
+    kept_text,
     limits_words,
     matches,
     meant,
@@ -123,6 +125,15 @@ def test_an_edit_elsewhere_keeps_what_is_wrong_here() -> None:
 
 def test_the_presets_of_those_who_choose_none() -> None:
     assert (default_preset(is_demo=False), default_preset(is_demo=True)) == ("laptop", "quick")
+
+
+def test_a_draft_can_be_kept_as_a_text() -> None:
+    draft = drafted(kl_weight="0.7")
+    config = check(draft).config
+    assert config is not None
+    assert kept_draft(kept_text(draft, config)) == draft
+    for text in ("", "{", "[]", "{}", '{"preset": "no such", "config": {}}', '{"preset": "laptop", "config": 3}'):
+        assert kept_draft(text) is None
 
 
 # ---- problems ------------------------------------------------------------------------------------------------------
