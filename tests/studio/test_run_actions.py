@@ -1,0 +1,430 @@
+"""What a person does with a run: asked of the process that trains it, or done to the folder, once, whatever happens."""
+
+import os
+import threading
+import time
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QObject
+
+from automod_core import run_desk
+from automod_core.checkpoint_folders import checkpoint_paths
+from automod_core.errors import UserError
+from automod_core.pinned_photos import list_pinned
+from automod_core.run_desk import EDIT, PAUSE
+from automod_core.run_edits import RunEdit
+from automod_core.run_folder import DESK
+from automod_core.run_process import Process, this_process
+from automod_core.run_state import (
+    CUT_OFF,
+    FINISHED,
+    PAUSED,
+    STOPPED,
+    TRAINING,
+    RunState,
+    read_state,
+    write_state,
+)
+from automod_studio.training import launch, run_ask, run_models
+from automod_studio.training.run_actions import RunActions
+from automod_studio.training.run_look import look_at
+from automod_studio.training.run_models import take_model
+from automod_studio.training.run_starter import start_run
+from automod_studio.workers import jobs
+from tests.core.run_folders import make_checkpoint, make_run
+from tests.studio.pictures import make_picture
+from tests.studio.training_runs import Heard, Steady, make_plan, no_process_left, use_fake_trainer
+
+GONE = Process(2**22 + 5, 1.0, this_process().host)
+
+
+@pytest.fixture(autouse=True)
+def fake(qapp, monkeypatch):
+    use_fake_trainer(monkeypatch)
+    with no_process_left():
+        yield
+        jobs.cancel_all()
+
+
+@pytest.fixture
+def actions(qapp):
+    owner = QObject()
+    yield RunActions(owner)
+    shiboken6.delete(owner)
+
+
+@pytest.fixture
+def heard(qtbot, actions):
+    return Heard(
+        qtbot, done=actions.done, failed=actions.failed, waiting=actions.waiting, busy=actions.busy_changed,
+        model=actions.model_ready, snapshot=actions.snapshot_ready,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def running(tmp_path):
+    return start_run(make_plan(tmp_path / "anna", "demo"), Steady())
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    folder = make_run(tmp_path / "anna")
+    write_state(folder, RunState(status=STOPPED, images_seen=200, total_images=300))
+    return folder
+
+
+def running_with(tmp_path, data):
+    return start_run(make_plan(tmp_path / "anna", data), Steady())
+
+
+def ends(process_folder):
+    """End the process of a run from outside, as a power cut does."""
+    launch._children[-1].kill()
+    launch._children[-1].wait()
+    assert not look_at(process_folder).is_running
+
+
+# ---- a run that is trained ----
+
+
+@pytest.mark.parametrize(("name", "condition"), [("pause", PAUSED), ("stop", STOPPED)])
+def test_a_run_saves_and_ends(actions, heard, running, name, condition):
+    before = time.perf_counter()
+    getattr(actions, name)(running)
+    assert time.perf_counter() - before < 0.05
+    assert actions.is_busy(running)
+    assert heard.wait_for("busy") == ("busy", running)
+    assert heard.wait_for("done", "failed") == ("done", running, f"The run is {condition} and saved at 200 images.")
+    assert look_at(running).condition == condition
+    heard.wait_for("busy")
+    assert not actions.is_busy(running)
+
+
+def test_a_run_is_changed_while_it_trains(actions, heard, running):
+    actions.extend(running, 500)
+    assert heard.wait_for("done", "failed")[2] == "The run is 500 images longer."
+    actions.edit(running, RunEdit(margin=0.01))
+    assert "margin is 0.01" in heard.wait_for("done", "failed")[2]
+    actions.roll_back(running, 100)
+    assert "Went back to 100 images" in heard.wait_for("done", "failed")[2]
+    assert look_at(running).is_running
+    assert look_at(running).checkpoints == (100, 0)
+
+
+def test_the_run_says_no(actions, heard, running):
+    actions.roll_back(running, 150)
+    name, _, sentence, _ = heard.wait_for("done", "failed")
+    assert name == "failed"
+    assert "no checkpoint 150" in sentence
+    actions.extend(running, -3)
+    assert heard.wait_for("done", "failed")[0] == "failed"
+    assert look_at(running).is_running
+
+
+def test_a_sheet_is_drawn(actions, heard, running):
+    actions.draw_sheet(running)
+    assert heard.wait_for("done", "failed") == ("done", running, "sheet is done.")
+
+
+def test_the_window_closes_and_does_not_wait(actions, qtbot, running):
+    actions.pause_and_forget(running)
+    qtbot.waitUntil(lambda: look_at(running).condition == PAUSED)
+
+
+# ---- a run that is not ----
+
+
+@pytest.mark.parametrize("condition", [PAUSED, STOPPED])
+def test_a_run_that_rests_is_changed_in_its_folder(actions, heard, stopped, condition):
+    write_state(stopped, RunState(status=condition, images_seen=200, total_images=300))
+    actions.extend(stopped, 500)
+    assert heard.wait_for("done", "failed") == ("done", stopped, "The run is 500 images longer.")
+    actions.roll_back(stopped, 100)
+    assert "Went back to 100 images" in heard.wait_for("done", "failed")[2]
+    assert (look_at(stopped).condition, read_state(stopped).total_images) == (condition, 800)
+    actions.draw_sheet(stopped)
+    assert "is not being trained" in heard.wait_for("done", "failed")[2]
+
+
+def test_a_finished_run_is_made_longer_and_goes_on(actions, heard, tmp_path):
+    folder = make_run(tmp_path / "anna", {0: None, 300: 0.2})
+    write_state(folder, RunState(status=FINISHED, images_seen=300, total_images=300))
+    actions.pause(folder)
+    assert heard.wait_for("done", "failed")[2] == "“anna” has finished already."
+    actions.resume(folder)
+    assert heard.wait_for("done", "failed")[2] == "“anna” is finished; make it longer, and it goes on."
+    actions.extend(folder, 100, resume=True)
+    assert heard.wait_for("done", "failed") == ("done", folder, "The run is 100 images longer. “anna” goes on.")
+    assert look_at(folder).condition == TRAINING
+
+
+def test_a_paused_run_is_stopped_so_that_the_queue_goes_on(actions, heard, stopped):
+    write_state(stopped, RunState(status=PAUSED, images_seen=200, total_images=300))
+    actions.stop(stopped)
+    assert heard.wait_for("done", "failed")[2] == "“anna” is stopped."
+    assert look_at(stopped).condition == STOPPED
+    actions.stop(stopped)
+    assert heard.wait_for("done", "failed")[2] == "“anna” is stopped already."
+
+
+def test_a_run_that_was_cut_off(actions, heard, stopped):
+    write_state(stopped, RunState(status=TRAINING, images_seen=231, total_images=300, process=GONE))
+    assert look_at(stopped).condition == CUT_OFF
+    actions.stop(stopped)
+    heard.wait_for("done")
+    assert (look_at(stopped).condition, read_state(stopped).images_seen) == (STOPPED, 200)
+
+
+def test_a_run_goes_on(actions, heard, stopped):
+    actions.resume(stopped)
+    assert heard.wait_for("done", "failed") == ("done", stopped, "“anna” goes on.")
+    actions.resume(stopped)
+    assert heard.wait_for("done", "failed")[2] == "“anna” is being trained already."
+
+
+def test_there_is_no_run(actions, heard, tmp_path):
+    for act in (actions.pause, actions.use_now, actions.resume, lambda f: actions.extend(f, 3)):
+        act(tmp_path / "gone")
+        name, _, sentence, _ = heard.wait_for("done", "failed")
+        assert name == "failed"
+        assert str(tmp_path / "gone") in sentence or "gone" in sentence
+
+
+# ---- ends and beginnings in between ----
+
+
+def test_a_run_that_ends_when_it_is_asked_is_changed_in_its_folder(tmp_path):
+    folder = running_with(tmp_path, "leave")
+    assert run_ask.change(folder, RunEdit(extend=500), Steady()).sentence == "The run is 500 images longer."
+    assert (look_at(folder).condition, read_state(folder).total_images) == (STOPPED, 800)
+    assert not run_desk.waiting(folder)  # nobody does it a second time
+
+
+@pytest.mark.parametrize(("ask", "condition"), [(run_ask.pause, PAUSED), (run_ask.stop, STOPPED)])
+def test_a_run_that_is_killed_while_it_is_asked_to_end(tmp_path, ask, condition):
+    folder = running_with(tmp_path, "deaf")
+    killer = threading.Timer(0.5, launch._children[-1].kill)
+    killer.start()
+    assert ask(folder, Steady()).sentence == f"“anna” is {condition}."
+    assert look_at(folder).condition == condition
+    assert not run_desk.waiting(folder)
+    killer.join()
+
+
+def test_a_run_that_ended_before_the_post_was_read(tmp_path, monkeypatch):
+    """The look says that it is trained; by the time of the post it is gone."""
+    folder = running_with(tmp_path, "demo")
+    seen = look_at(folder)
+    ends(folder)
+    looks = [seen]
+    monkeypatch.setattr(run_ask, "look_at", lambda f: looks.pop(0) if looks else look_at(f))
+    assert "500 images longer" in run_ask.change(folder, RunEdit(extend=500), Steady()).sentence
+    assert not run_desk.waiting(folder)
+
+
+def test_a_run_that_is_started_while_its_folder_is_changed(tmp_path, monkeypatch):
+    """The look says that it rests; the edit finds that somebody trains it."""
+    folder = running_with(tmp_path, "demo")
+    running = look_at(folder)
+    resting = type(running)(**{**vars(running), "condition": STOPPED})
+    looks = [resting]
+    monkeypatch.setattr(run_ask, "look_at", lambda f: looks.pop(0) if looks else look_at(f))
+    assert run_ask.change(folder, RunEdit(extend=500), Steady()).sentence == "The run is 500 images longer."
+    assert look_at(folder).is_running
+
+
+def test_a_no_of_another_process_is_asked_again(tmp_path, monkeypatch):
+    """A new process clears the desk of what was meant for the one before."""
+    folder = running_with(tmp_path, "deaf")
+    real, posts = run_desk.post, []
+
+    def post(folder, kind, values=None):
+        posts.append(kind)
+        if len(posts) == 1:
+            name = real(folder, kind, values)
+            ends(folder)
+            launch.launch_again(folder, launch.ResumeOptions(data="demo"), Steady())
+            return name
+        return real(folder, kind, values)
+
+    monkeypatch.setattr(run_desk, "post", post)
+    assert run_ask.change(folder, RunEdit(extend=500), Steady()).sentence == "The run is 500 images longer."
+    assert posts == [EDIT, EDIT]
+
+
+def test_a_run_that_prepares_and_does_not_listen_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_ask, "_END_PREPARING_S", 0.3)
+    folder = running_with(tmp_path, "stubborn")
+    sentence = run_ask.stop(folder, Steady()).sentence
+    assert look_at(folder).condition == STOPPED
+    assert sentence == "“anna” is stopped already."
+
+
+def test_only_that_process_is_ended(tmp_path):
+    me = this_process()
+    run_ask.end_process(None)
+    run_ask.end_process(Process(me.pid, me.started - 100, me.host))  # another one with this number
+    run_ask.end_process(Process(me.pid, me.started, "elsewhere"))
+
+
+def test_a_slow_run_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_ask, "_SLOW_S", 0.2)
+    folder, control = running_with(tmp_path, "deaf"), Steady()
+    killer = threading.Timer(1.0, launch._children[-1].kill)
+    killer.start()
+    run_ask.pause(folder, control)
+    assert "long step" in control.told[0]
+    killer.join()
+
+
+def test_a_cancelled_wait_leaves_the_post(tmp_path):
+    folder = running_with(tmp_path, "deaf")
+
+    class Cancelled(Exception):
+        pass
+
+    class Control(Steady):
+        def stop_if_cancelled(self) -> None:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_ask.pause(folder, Control())
+    assert [post.kind for post in run_desk.waiting(folder)] == [PAUSE]
+
+
+def test_two_windows_ask_one_run(running):
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(run_ask.change(running, RunEdit(extend=10), Steady()).sentence))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert results == ["The run is 10 images longer."] * 4
+    run_ask.stop(running, Steady())
+    from automod_core.config_file import load_config
+
+    assert load_config(running / "config.toml").total_images == 340
+
+
+def test_a_disk_that_is_full(running, monkeypatch):
+    def full(folder, kind, values=None):
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(run_desk, "post", full)
+    with pytest.raises(UserError, match=r"^The disk is full\.$"):
+        run_ask.stop(running, Steady())
+    assert look_at(running).is_running
+
+
+def test_the_window_goes_away_while_a_run_is_asked(qtbot, running):
+    owner = QObject()
+    RunActions(owner).pause(running)
+    shiboken6.delete(owner)
+    qtbot.waitUntil(lambda: not jobs._alive)
+    assert look_at(running).condition == PAUSED
+
+
+# ---- models ----
+
+
+def test_use_now_saves_first_and_training_goes_on(actions, heard, running):
+    actions.use_now(running)
+    name, _, sentence = heard.wait_for("done", "failed")
+    assert (name, sentence) == ("done", "The model of “anna” after 201 images.")
+    path = heard.wait_for("model")[1]
+    assert path == running / "snapshots" / "anna-000000201.safetensors"
+    assert path.read_bytes() == b"model.safetensors of 201"
+    assert look_at(running).is_running
+
+
+def test_use_now_of_a_run_that_rests_takes_the_latest(actions, heard, stopped):
+    actions.use_now(stopped)
+    path = heard.wait_for("model", "failed")[1]
+    assert path.name == "anna-000000200.safetensors"
+    for checkpoint in checkpoint_paths(stopped):  # the run tidies up
+        (checkpoint / "model.safetensors").unlink()
+    assert path.read_bytes() == b"model.safetensors of 200"
+    actions.use_checkpoint(stopped, 100)
+    heard.wait_for("failed")
+
+
+def test_a_run_without_a_model(actions, heard, tmp_path):
+    folder = running_with(tmp_path, "stubborn")
+    actions.use_now(folder)
+    assert heard.wait_for("done", "failed")[2] == "“anna” has no model yet: it is still getting ready."
+
+
+def test_a_kept_model_is_not_replaced_by_another(stopped):
+    first = take_model(stopped, 200)
+    assert take_model(stopped, 200) == first
+    (stopped / "checkpoints" / "000000200" / "model.safetensors").unlink()
+    (stopped / "checkpoints" / "000000200" / "model.safetensors").write_bytes(b"of a second try")
+    second = take_model(stopped, 200)
+    assert (second.path.name, second.images_seen) == ("anna-000000200-2.safetensors", 200)
+    assert first.path.read_bytes() == b"model.safetensors of 200"
+    assert second.path.read_bytes() == b"of a second try"
+
+
+def test_a_disk_without_second_names_gets_a_copy(stopped, monkeypatch):
+    def refuse(*args):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert take_model(stopped).path.read_bytes() == b"model.safetensors of 200"
+    assert [path.name for path in (stopped / "snapshots").iterdir()] == ["anna-000000200.safetensors"]
+
+
+def test_a_checkpoint_that_goes_away_meanwhile(stopped, monkeypatch):
+    make_checkpoint(stopped, 240)
+    real, tidied = run_models._keep, []
+
+    def keep(model, target):
+        if not tidied:
+            tidied.append(model)
+            raise FileNotFoundError
+        return real(model, target)
+
+    monkeypatch.setattr(run_models, "_keep", keep)
+    assert take_model(stopped, 240).images_seen == 240
+
+
+def test_a_strange_name(tmp_path):
+    folder = make_run(tmp_path / "Anna & Ben: «1»")
+    assert take_model(folder).path.name == "Anna-Ben-1-000000200.safetensors"
+
+
+def test_a_snapshot_that_fails_is_one_sentence(actions, heard, stopped, tmp_path):
+    actions.snapshot(stopped, tmp_path / "no" / "model.safetensors")
+    name, _, sentence, _ = heard.wait_for("done", "failed", timeout=60000)
+    assert name == "failed"
+    assert "there is no folder" in sentence
+    assert "\n" not in sentence
+
+
+# ---- pinned photos ----
+
+
+def test_photos_are_followed(actions, heard, running, tmp_path):
+    good = make_picture(tmp_path / "anna.png")
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no picture")
+    actions.pin(running, [good, bad])
+    name, _, sentence = heard.wait_for("done", "failed")
+    assert name == "done"
+    assert sentence.startswith("1 photo is followed. ")
+    assert [photo.name for photo in list_pinned(running)] == ["anna.png"]
+    actions.pin(running, [bad])
+    assert heard.wait_for("done", "failed")[0] == "failed"
+    assert len(list_pinned(running)) == 1
+    actions.pin(running, [])
+    assert heard.wait_for("done", "failed")[2] == "No photo is followed."
+
+
+def test_photos_of_a_run_that_rests(actions, heard, stopped, tmp_path):
+    actions.pin(stopped, [make_picture(tmp_path / f"{n}.png", n) for n in range(2)])
+    assert heard.wait_for("done", "failed")[2] == "2 photos are followed."
+    assert not (stopped / DESK).exists()
