@@ -135,15 +135,21 @@ def read_pinned(
         resolution: R that they are brought to, should they be of another size; None leaves each as it is.
         tell: called with a sentence for each that is passed over: gone, damaged, or not as pin made it.
     """
-    found = []
+    return tuple(PinnedPhoto(file.name, pixels) for file, pixels in read_pinned_files(folder, resolution, tell))
+
+
+def read_pinned_files(
+    folder: Path, resolution: int | None = None, tell: Callable[[str], object] = lambda sentence: None
+) -> Iterator[tuple[PinnedFile, NDArray[np.uint8]]]:
+    """Read pinned photos one by one, each with where it lies: its pixels (R, R, 3), uint8; as read_pinned."""
     for file in list_pinned(folder, tell):
         try:
             photo = load_photo(file.path, name=f"The pinned photo {file.name}")
-            side = min(*photo.size, _LARGEST_SIDE) if resolution is None else resolution
-            found.append(PinnedPhoto(file.name, square_crop(photo, side, via=side)))
         except UserError as error:
             tell(str(error))
-    return tuple(found)
+            continue
+        side = min(*photo.size, _LARGEST_SIDE) if resolution is None else resolution
+        yield file, square_crop(photo, side, via=side)
 
 
 def _too_many(photos: Sequence[Path]) -> list[str]:
