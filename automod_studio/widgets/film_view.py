@@ -34,9 +34,7 @@ class FilmView(QScrollArea):
         self._sheet: Sheet | None = None
         self._subject: Subject | None = None
         self._ranges: tuple[str, ...] = ()
-        self._plans: dict[
-            int, tuple[FilmPlan, str]
-        ] = {}  # asked for and not come: number -> plan, words
+        self._plans: dict[int, tuple[FilmPlan, str]] = {}  # asked for and not come: number -> plan, words
         self._numbers = count()
         self.canvas = FilmCanvas()
         self.setWidget(self.canvas)
