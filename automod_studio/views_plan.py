@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -24,12 +24,14 @@ FIELD: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setti
 Place = tuple[int, str]  # phase, name of a field; (-1, "") for what belongs to no field
 NOWHERE: Place = (-1, "")
 
+SMALLEST_PIECE = 2  # pictures that are worked on at once: below this there is hardly memory to be saved
 MOST_PHASES = 64  # far more than any recipe has: the chart and the table stay quick
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "thousand": 1e3, "million": 1e6}
 _NUMBER = re.compile(r"([+-]?[\d.]+(?:e[+-]?\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _GROUPS = re.compile(r"(?<=\d)[,_' \u00a0\u202f](?=\d{3}(?:\D|$))")
 _LONG_NUMBER = re.compile(r"(?<![\d.])\d{4,}(?![\d.])")
+_LARGEST = 10**15  # of whole numbers: a run of a million years, and still exact as a float
 _LONGEST_WORD = 24  # letters of a wrong value that are repeated to the person
 
 
@@ -82,9 +84,7 @@ def check(config: TrainConfig, draft: PlanDraft) -> Checked:
     problems: dict[Place, str] = {}
     for place, text in draft.typed.items():
         setting = FIELD[place[1]]
-        problems[place] = _sentence(
-            setting, setting.problem(parse(setting, text)).split("; got ")[0].split(", got ")[0]
-        )
+        problems[place] = _sentence(setting, _problem(setting, parse(setting, text)))
     for index, values in enumerate(draft.phases):
         for problem in phase_problems(values):
             name, _, rest = problem.partition(" ")
@@ -115,6 +115,13 @@ def _problems_between(config: TrainConfig, draft: PlanDraft, index: int) -> dict
     if config.invariance != "none" and values["batch"] % 2:
         problems["batch"] = "Batch must be even, since the run trains on pairs."
     return problems
+
+
+def _problem(setting: Setting, value: Any) -> str:
+    """What is wrong with a value by itself, as "must be ..."; "" if it is fine."""
+    if isinstance(value, int) and value > _LARGEST:
+        return f"must be {_LARGEST} or less"
+    return setting.problem(value).split(", got ")[0]
 
 
 def _sentence(setting: Setting, rest: str) -> str:
@@ -183,7 +190,7 @@ def with_typed(draft: PlanDraft, index: int, name: str, text: str) -> PlanDraft:
     """The draft after words were typed for a field: a value, or kept as they are if they do not fit."""
     setting = FIELD[name]
     value = parse(setting, text)
-    if setting.problem(value):
+    if _problem(setting, value):
         return replace(draft, typed={**draft.typed, (index, name): text.strip()})
     return draft.with_values(index, **{name: setting.kind(value)})
 
@@ -240,6 +247,14 @@ def with_copy(draft: PlanDraft, index: int) -> PlanDraft:
     return _inserted(draft, index + 1, dict(draft.phases[index]) | {"fade_images": 0})
 
 
+def with_pieces(draft: PlanDraft, indices: Sequence[int]) -> PlanDraft:
+    """The draft with phases worked on in pieces of half the size, for less memory."""
+    for index in indices:
+        half = (draft.phases[index]["micro_batch"] or draft.phases[index]["batch"]) // 2
+        draft = draft.with_values(index, micro_batch=half) if half >= SMALLEST_PIECE else draft
+    return draft
+
+
 def without(draft: PlanDraft, index: int) -> PlanDraft:
     """The draft without a phase; the last one left stays."""
     if len(draft.phases) == 1:
@@ -279,12 +294,12 @@ def fit_words(plan: Plan, free_disk: int | None) -> tuple[bool, str]:
         plan: the estimate.
         free_disk: bytes; None if nobody can tell.
     """
-    tight = [str(number) for number, part in enumerate(plan.phases, 1) if not part.fits]
+    tight = [str(index + 1) for index in tight_phases(plan)]
     if tight:
         names = f"phase {tight[0]}" if len(tight) == 1 else f"phases {', '.join(tight[:-1])} and {tight[-1]}"
         return False, (
-            f"Not enough memory for {names}: give a Piece smaller than the batch there, such as 4, "
-            "or turn on Recompute under Settings."
+            f"Not enough memory for {names}: work in smaller pieces there, or turn on Recompute under Settings; "
+            "either takes more time and gives the same result."
         )
     disk = sum(plan.disk.values())
     if free_disk is not None and disk > free_disk:
@@ -300,13 +315,26 @@ def disk_words(plan: Plan) -> str:
     return "On disk, at most:\n" + "\n".join(f"{name}: {size_words(size)}" for name, size in plan.disk.items())
 
 
-def phase_words(plan: Plan | None, index: int) -> tuple[str, str]:
+class PhaseWords(NamedTuple):
+    """What a phase takes, in words, and whether the memory is there."""
+
+    time: str = "–"
+    memory: str = "–"
+    fits: bool = True
+
+
+def phase_words(plan: Plan | None, index: int) -> PhaseWords:
     """Time and memory of a phase; "–" while nobody has looked."""
     if plan is None or index >= len(plan.phases):
-        return "–", "–"
+        return PhaseWords()
     part = plan.phases[index]
     rough = "" if part.measured else "~"
-    return rough + duration_words(part.seconds), size_words(part.memory, rough)
+    return PhaseWords(rough + duration_words(part.seconds), size_words(part.memory, rough), part.fits)
+
+
+def tight_phases(plan: Plan | None) -> tuple[int, ...]:
+    """The phases that there is not enough memory for."""
+    return () if plan is None else tuple(n for n, part in enumerate(plan.phases) if not part.fits)
 
 
 def _device_words(device: str) -> str:

@@ -15,8 +15,8 @@ from automod_core import paths
 from automod_core.plan_result import Plan
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.training.cli_process import JsonLinesProcess
-from automod_studio.views_plan import disk_words, estimate_words, fit_words
-from automod_studio.widgets.labels import hint_label
+from automod_studio.views_plan import disk_words, estimate_words, fit_words, tight_phases
+from automod_studio.widgets.labels import hint_label, link_button, outdented
 
 MakeProcess = Callable[[Sequence[str], QObject], Any]  # of what JsonLinesProcess is
 
@@ -30,10 +30,12 @@ class EstimatePanel(QWidget):
 
     Signals:
         wanted(): the button was pressed; whoever knows the settings answers by `start`.
+        pieces_wanted(): the phases that do not fit into memory are to be worked on in smaller pieces.
         changed(): there is another estimate, or it has become stale: see `plan` and `stale`.
     """
 
     wanted = Signal()
+    pieces_wanted = Signal()
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, make_process: MakeProcess = JsonLinesProcess) -> None:
@@ -55,6 +57,10 @@ class EstimatePanel(QWidget):
         self.button = QPushButton()
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self._press)
+        self.pieces_button = link_button("Work in smaller pieces")
+        self.pieces_button.setToolTip("Halve the pieces of the phases that do not fit, and estimate again")
+        self.pieces_button.setAutoDefault(False)
+        self.pieces_button.clicked.connect(self.pieces_wanted)
         self._lay_out()
         self._show()
 
@@ -145,6 +151,7 @@ class EstimatePanel(QWidget):
         words.setSpacing(0)
         words.addWidget(self.title)
         words.addWidget(self.note)
+        words.addLayout(outdented(self.pieces_button))
         words.addWidget(self.bar)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -156,6 +163,7 @@ class EstimatePanel(QWidget):
     def _show(self, progress: str = "") -> None:
         self.bar.setVisible(self.running)
         self.note.setVisible(not self.running)
+        self.pieces_button.setVisible(not (self.running or self.stale) and bool(tight_phases(self.plan)))
         colors, tip = colors_of(self), ""
         title, note, color, note_color = _ASK, _ASK_NOTE, colors.text, colors.muted
         if self.running:

@@ -22,17 +22,18 @@ from PySide6.QtWidgets import (
 
 from automod_core.settings import Setting
 from automod_studio.theme import GRID, blend, colors_of
-from automod_studio.views_plan import FIELDS, Place, PlanDraft, exact
+from automod_studio.views_plan import FIELDS, PhaseWords, Place, PlanDraft, exact
 
 _ESTIMATES = ("Time", "Memory")
 _ROW_PX, _HEADER_PX, _NUMBERS_PX = 24, 40, 28
+_WIDEST_PX = 160
 _PADDING_PX, _HEADER_PADDING_PX = 4 * GRID, 3 * GRID  # both sides together
 # With the colours of the palette, so that it follows the theme.
 _STYLE = """
-QHeaderView, QTableCornerButton::section { background: palette(window); border: none; }
-QHeaderView::section { background: palette(window); color: palette(text); border: none; padding: 2px 4px; }
-QHeaderView::section:horizontal { border-bottom: 1px solid palette(mid); }
-QHeaderView::section:vertical { border-right: 1px solid palette(mid); }
+QHeaderView { background: palette(base); border: none; }
+QTableCornerButton::section { background: palette(window); border: none; border-bottom: 1px solid palette(mid); }
+QHeaderView::section { background: palette(base); color: palette(text); border: none; padding: 2px 4px; }
+QHeaderView::section:horizontal { background: palette(window); border-bottom: 1px solid palette(mid); }
 QTableView::item { padding: 0 4px; }
 """
 _TYPE_HELP = "Type a number such as 12000, 12,000 or 2.4 M (F2, double click)"
@@ -108,14 +109,18 @@ class PhaseTable(QTableWidget):
             self._go_to(selected)
         self._spread()
 
-    def show_estimate(self, words: Sequence[tuple[str, str]], *, stale: bool) -> None:
+    def show_estimate(self, words: Sequence[PhaseWords], *, stale: bool) -> None:
         """Show time and memory of each phase; grey if the settings have changed since."""
-        colors = colors_of(self)
-        tip = "The settings have changed since" if stale else ""
+        colors, told = colors_of(self), "The settings have changed since" if stale else ""
         with self._quiet():
             for row, (phase, tells) in enumerate(self._rows):
-                for column, text in enumerate(() if tells else words[phase], len(FIELDS)):
-                    self._put(row, column, _Look(text, tip, colors.faint if stale or text == "–" else colors.text))
+                if tells:
+                    continue
+                usual = colors.faint if stale or words[phase] == PhaseWords() else colors.text
+                tight = not (stale or words[phase].fits)
+                self._put(row, len(FIELDS), _Look(words[phase].time, told, usual))
+                tip = "There is not enough memory" if tight else told
+                self._put(row, len(FIELDS) + 1, _Look(words[phase].memory, tip, colors.poor if tight else usual))
         self._spread()
 
     def cell(self, phase: int, name: str) -> QTableWidgetItem:
@@ -232,6 +237,7 @@ class PhaseTable(QTableWidget):
             head = self.horizontalHeaderItem(column)
             titles = head.text().splitlines() if head is not None else []
             inside = max((letters.horizontalAdvance(text) for text in texts), default=0) + _PADDING_PX
+            inside = min(inside, _WIDEST_PX)  # what was typed may be a novel
             needs.append(max(inside, *(letters.horizontalAdvance(text) + _HEADER_PADDING_PX for text in titles)))
         spare = max(0, self.viewport().width() - sum(needs))
         for column, need in enumerate(needs):

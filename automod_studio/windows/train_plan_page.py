@@ -21,10 +21,12 @@ from automod_studio.views_plan import (
     count_words,
     draft_of,
     phase_words,
+    tight_phases,
     with_copy,
     with_end,
     with_fade,
     with_new,
+    with_pieces,
     with_typed,
     without,
 )
@@ -139,6 +141,7 @@ class TrainPlanPage(QWidget):
         self.table.selected.connect(self._choose)
         self.table.typed.connect(self._type)
         self.estimate.wanted.connect(self._estimate)
+        self.estimate.pieces_wanted.connect(self.use_smaller_pieces)
         self.estimate.changed.connect(self._show_estimate)
         buttons: tuple[tuple[QPushButton, object], ...] = (
             (self.add_button, self.add_phase),
@@ -173,6 +176,14 @@ class TrainPlanPage(QWidget):
         """Remove the chosen phase; the last one stays."""
         if self._draft.phases:
             self._edit(without(self._draft, self._selected), max(0, self._selected - 1))
+
+    def use_smaller_pieces(self) -> None:
+        """Halve the pieces of the phases that did not fit into memory, and estimate again."""
+        tight = [index for index in tight_phases(self.estimate.plan) if index < len(self._draft.phases)]
+        draft = with_pieces(self._draft, tight)
+        if draft != self._draft:
+            self._edit(draft, self._selected)
+            self._estimate()
 
     def undo(self) -> None:
         """Take the last change of the plan back."""

@@ -291,6 +291,8 @@ def test_what_is_typed_becomes_the_value(page: TrainPlanPage, name: str, text: s
         ("images", "1.5", "Length must be a whole number."),
         ("images", "1e999", "Length must be a whole number."),
         ("fade_images", "99,999,999", "Fade must be 64,000 or less, the phase's length."),
+        ("images", "9" * 400, "Length must be a whole number."),
+        ("images", "1e300", "Length must be 1,000,000,000,000,000 or less."),
         ("lr", "0", "Step size must be above 0."),
         ("lr", "nan", "Step size must be a number."),
         ("batch", "2", "Batch must be 4 or more."),
@@ -423,11 +425,31 @@ def test_what_does_not_fit_is_told(page: TrainPlanPage, small: TrainConfig, monk
     page.estimate.button.click()
     made[-1].line.emit({"plan": plan_of(small, fits=False).to_dict()})
     made[-1].finished.emit(True, "")
-    assert page.estimate.note.text().startswith("Not enough memory for phases 3 and 4: give a Piece smaller")
+    assert page.estimate.note.text().startswith("Not enough memory for phases 3 and 4: work in smaller pieces")
     monkeypatch.setattr("automod_studio.widgets.estimate_panel._free_disk", lambda: 10**8)
     page.estimate.plan = plan_of(small)
     page.estimate.set_ready(True)
     assert page.estimate.note.text() == ("Not enough room on the disk: 301.0 MB at most are needed, 100.0 MB are free.")
+
+
+def test_smaller_pieces_at_a_click(page: TrainPlanPage, small: TrainConfig) -> None:
+    assert not page.estimate.pieces_button.isVisible()
+    page.estimate.button.click()
+    made[-1].line.emit({"plan": plan_of(small, fits=False).to_dict()})
+    made[-1].finished.emit(True, "")
+    assert page.table.item(2, len(FIELDS) + 1).toolTip() == "There is not enough memory"
+    page.estimate.pieces_button.click()
+    assert [phase.micro_batch for phase in page.edits[-1].phases] == [0, 0, 16, 16]
+    assert page.estimate.running
+    assert not page.estimate.pieces_button.isVisible()
+    assert "--plan" in made[-1].arguments
+    page.undo()
+    assert page.edits[-1] == small
+    page.estimate.plan = plan_of(small, fits=False)
+    for piece in (16, 8, 4, 2, 2):
+        page.use_smaller_pieces()
+        assert page.edits[-1].phases[3].micro_batch == piece
+    page.stop()
 
 
 def test_an_edit_makes_the_estimate_stale(page: TrainPlanPage, small: TrainConfig) -> None:
