@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from automod_core.config import ModelConfig
 from automod_core.config_layers import Draft
 from automod_core.errors import UserError
-from automod_core.presets import PRESETS
+from automod_core.presets import PRESETS, about
 from automod_core.schedule import Phase
 from automod_core.settings import Setting, settings_of
 from automod_core.train_config import TrainConfig
@@ -197,6 +197,13 @@ def trouble_words(problems: Mapping[Place, str]) -> str:
     return f"{listed[:1].upper()}{listed[1:]} has a value that cannot be used."
 
 
+def ready_words(draft: TrainDraft, config: TrainConfig) -> str:
+    """What will be trained, in a line: "Laptop, 2 changes: up to 64 pixels, 232,000 images"."""
+    changes = {0: "", 1: ", 1 change"}.get(draft.changes, f", {draft.changes} changes")
+    largest = max(phase.resolution for phase in config.phases)
+    return f"{about(draft.preset).title}{changes}: up to {largest} pixels, {config.total_images:,} images"
+
+
 def _placed(problem: str, given: Mapping[Place, Any]) -> tuple[Place, str]:
     word, _, rest = problem.partition(" ")
     place = tuple(word.rstrip(",").split("."))
@@ -285,7 +292,7 @@ def limits_words(setting: Setting) -> str:
     rule = "" if setting.choices or setting.kind is bool else setting.rule
     if setting.limits.get("maximum", 0) > 10**9:  # a technical limit
         rule = f"{words_of(setting.limits['minimum'])} or more"
-    grouped = re.sub(r"\d{5,}", lambda found: f"{int(found[0]):,}", rule)
+    grouped = re.sub(r"(?<![.\d])\d{5,}", lambda found: f"{int(found[0]):,}", rule)
     return ", ".join(part for part in (setting.unit, grouped) if part)
 
 

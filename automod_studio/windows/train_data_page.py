@@ -207,6 +207,7 @@ class TrainDataPage(QWidget):
         self.panel.hide()
         self.strip.clear()
         self.listing.clear()
+        self.change_demo.setVisible(data != DEMO)
         self.stack.setCurrentIndex(1)
         if data == DEMO:
             self._show_demo()

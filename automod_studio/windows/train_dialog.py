@@ -38,6 +38,7 @@ from automod_studio.views_train import (
     kept_draft,
     kept_text,
     preset_draft,
+    ready_words,
     trouble_words,
 )
 from automod_studio.widgets.drop_overlay import DropOverlay
@@ -293,6 +294,8 @@ class TrainDialog(QDialog):
         ready = not words and not self._starting
         if self._starting:
             words = "Starting…"
+        elif ready and self.config is not None:
+            words = ready_words(self.draft, self.config)
         self.footer.show_state(
             words, is_ready=ready, can_copy=self.config is not None, can_show=way is not None and not self._starting
         )

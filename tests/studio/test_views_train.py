@@ -38,6 +38,7 @@ from automod_studio.views_train import (
     name_problem,
     placed_problems,
     preset_draft,
+    ready_words,
     trouble_words,
     value_in,
     words_of,
@@ -214,10 +215,17 @@ def test_one_sentence_for_all_problems(places: list[Place], sentence: str) -> No
     assert trouble_words(dict.fromkeys(places, "Wrong.")) == sentence
 
 
+def test_what_will_be_trained_in_a_line() -> None:
+    draft = drafted(kl_weight="0.7")
+    assert ready_words(draft, draft.start).startswith("Laptop, 1 change: up to 64 pixels, 232,000 images")
+    assert ready_words(preset_draft("laptop"), draft.start).startswith("Laptop: ")
+
+
 def test_every_setting_has_a_group_and_words() -> None:
     assert [place for found in groups().values() for place in found] == list(PLACES)
     assert limits_words(PLACES[SEED]) == "0 or more"
     assert limits_words(PLACES[CODE]) == "2 to 65,536"
+    assert limits_words(PLACES[("beta2",)]) == "0 to 0.99999"
     assert limits_words(PLACES[("checkpoint_images",)]) == "images, 1 or more"
     assert matches(KL, "WEIGHT kl")
     assert not matches(KL, "weight of the moon")
