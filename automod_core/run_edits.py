@@ -20,6 +20,7 @@ from automod_core.schedule import Phase, moment_at
 from automod_core.train_config import TrainConfig
 
 _MOST_IMAGES = 10**12
+_WORDS = {"lr": "a number", "margin": "a number", "redraw": "true or false"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +76,20 @@ class RunEdit:
         Raises:
             UserError: a name is unknown, or a value of another type or out of range.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = {field.name: field.default for field in dataclasses.fields(cls)}
         unknown = sorted(str(name) for name in values if name not in known)
         if unknown:
             raise UserError(f"This version cannot change {', '.join(unknown)} in a run; update it.")
-        for name, value in values.items():
+        given = {name: value for name, value in values.items() if value is not None or known[name] is not None}
+        for name, value in given.items():
             wanted: Any = bool if name == "redraw" else int | float if name in ("lr", "margin") else int
             if isinstance(value, bool) != (name == "redraw") or not isinstance(value, wanted):
-                raise UserError(f"{name} in a change to a run must be a number, not {value!r}.")
-        return cls(**values)
+                raise UserError(f"{name} in a change to a run must be {_WORDS.get(name, 'a whole number')}.")
+        try:
+            floats: dict[str, Any] = {name: float(given[name]) for name in ("lr", "margin") if name in given}
+            return cls(**(given | floats))
+        except OverflowError:
+            raise UserError("A number in a change to a run is too large; choose a smaller one.") from None
 
 
 class Applied(NamedTuple):
@@ -114,28 +120,44 @@ def changed(config: TrainConfig, images_seen: int, edit: RunEdit) -> tuple[Train
     Raises:
         UserError: what is asked for does not make sense at this point.
     """
-    phases, said = list(config.phases), []
-    now = moment_at(config.phases, images_seen).index
+    phases: list[Phase] = list(config.phases)
+    try:
+        said = _lengths(phases, images_seen, edit) + _strengths(phases, images_seen, edit)
+        new = replace(config, phases=tuple(phases), redraws=config.redraws + edit.redraw)
+    except ValueError as error:
+        raise UserError(f"The run cannot be changed like this: {'; '.join(str(error).splitlines())}.") from error
+    return new, _sentence([*said, "codes and mixtures are drawn anew"] if edit.redraw else said)
+
+
+def _lengths(phases: list[Phase], images_seen: int, edit: RunEdit) -> list[str]:
+    """Make phases longer in place; return what changed, in words."""
+    said = []
     if edit.extend:
         phases[-1] = _longer(phases[-1], edit.extend)
         said.append(f"the run is {edit.extend:,} images longer")
     if edit.lengthen_phase is not None:
         said.append(_lengthen(phases, images_seen, edit.lengthen_phase, edit.lengthen))
+    return said
+
+
+def _strengths(phases: list[Phase], images_seen: int, edit: RunEdit) -> list[str]:
+    """Change step sizes and margins in place, from the present phase on; return what changed, in words."""
+    now = moment_at(tuple(phases), images_seen).index
+    present, said = phases[now], []
     where = f"from phase {now + 1} on" if len(phases) > 1 else "from here on"
-    if edit.lr is not None and edit.lr != phases[now].lr:
-        said.append(f"the step size is {edit.lr:.3g} instead of {phases[now].lr:.3g} {where}")
-        factor = edit.lr / phases[now].lr
-        phases[now:] = [replace(phases[now], lr=edit.lr), *(replace(p, lr=p.lr * factor) for p in phases[now + 1 :])]
+    if edit.lr is not None and edit.lr != present.lr:
+        said.append(f"the step size is {edit.lr:.3g} instead of {present.lr:.3g} {where}")
+        factor = edit.lr / present.lr
+        phases[now + 1 :] = [replace(phase, lr=phase.lr * factor) for phase in phases[now + 1 :]]
+        phases[now] = replace(present, lr=edit.lr)
     if edit.margin is not None and any(phase.margin != edit.margin for phase in phases[now:]):
-        said.append(f"the margin is {edit.margin or 'none'} instead of {phases[now].margin or 'none'} {where}")
+        said.append(f"the margin is {_margin(edit.margin)} instead of {_margin(present.margin)} {where}")
         phases[now:] = [replace(phase, margin=edit.margin) for phase in phases[now:]]
-    if edit.redraw:
-        said.append("codes and mixtures are drawn anew")
-    try:
-        new = replace(config, phases=tuple(phases), redraws=config.redraws + edit.redraw)
-    except ValueError as error:
-        raise UserError(f"The run cannot be changed like this: {'; '.join(str(error).splitlines())}.") from error
-    return new, _sentence(said)
+    return said
+
+
+def _margin(margin: float) -> str:
+    return f"{margin:.3g}" if margin else "none"
 
 
 def _longer(phase: Phase, images: int) -> Phase:
