@@ -1,5 +1,6 @@
 """Two processes on this machine stand for many machines."""
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,9 @@ from automod_core import losses
 from automod_core.config import ModelConfig
 from automod_core.distributed import World, _store_of_this_attempt, join, leave
 from automod_core.errors import UserError
+from automod_core.report import read_scalars
+from automod_core.run_desk import EDIT, PAUSE, post
+from automod_core.run_state import read_state
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
@@ -155,6 +160,8 @@ def _together(world: World, folder: Path) -> dict[str, tuple[Tensor, Tensor]]:
     checks["mean with a missing one"] = mean["one"], torch.tensor(2.5)
     flags = [world.any(False), world.any(world.rank == 1), world.any(True)]
     checks["any"] = torch.tensor(flags), torch.tensor([False, True, True])
+    shared = world.share(("an order", 7) if world.rank == 0 else None)
+    checks["shared"] = torch.tensor(shared == ("an order", 7)), torch.tensor(True)
     for kind in (torch.float32, torch.int64, torch.uint8):
         maps = torch.full((2, 3, 4, 4), 7 + world.rank, dtype=kind).to(memory_format=torch.channels_last)
         world.broadcast([maps, maps[0, 0]])
@@ -198,6 +205,9 @@ class Noise:
         pixels = torch.randint(0, 256, (64, 3, 8, 8), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
         pixels = pixels[positions % 64, :, :resolution, :resolution]
         return (pixels, pixels.flip(-1)) if self.paired else pixels
+
+    def sample(self, count: int, resolution: int) -> Tensor:
+        return torch.as_tensor(self.batch(torch.arange(count), resolution))
 
 
 def _gathering(world: World) -> dict[str, tuple[Tensor, Tensor]]:
@@ -271,3 +281,63 @@ def _rank(rank: int, work: Callable[[World, Path], object], folder: Path, port: 
     world, _ = join("cpu", timeout=timedelta(seconds=60))
     torch.save(work(world, folder), folder / f"result{rank}.pt")
     leave()
+
+
+# ---- what is asked of a run, by several processes ----
+
+
+def test_two_processes_agree_on_what_is_asked(tmp_path: Path) -> None:
+    """The first one alone looks at the desk; both change the settings, go back, pause and go on together."""
+    run_pair(_asked, tmp_path)
+    first, second = (torch.load(tmp_path / f"result{r}.pt") for r in range(RANKS))
+    assert first["places"] == second["places"]
+    changed, back, paused, end = first["places"]
+    assert changed["lr"] == changed["lr at the end"] == 5e-4
+    assert back["back at"] == 192
+    assert paused["images"] % (8 * 12) == 0
+    assert end["images"] == 960
+    for name, value in first["weights"].items():
+        assert torch.equal(value, second["weights"][name]), name
+    whole = tmp_path / "run"
+    assert read_state(whole).status == "finished"  # type: ignore[union-attr]
+    told = [
+        line["event"] for line in map(json.loads, (whole / "log.jsonl").read_text().splitlines()) if "event" in line
+    ]
+    assert len(told) == 2
+    assert "Went back to 192 images" in told[1]
+
+
+def _asked(world: World, folder: Path) -> dict[str, Any]:
+    from automod_core import run_control
+    from automod_core.run import resume_run, start_run, train
+
+    run_control.POLL_S = 0.0
+    run, cpu, noise = folder / "run", torch.device("cpu"), Noise(paired=False)
+    phases = (replace(CONFIG.phases[0], images=960),)
+    config = replace(CONFIG, phases=phases, checkpoint_images=96, keep_checkpoints=99, log_images=96, watchdog=False)
+    trainer = start_run(config, run, cpu, about={}, world=world)
+    places: list[dict[str, Any]] = []
+
+    def go_on(kind: str, at: int, **values: Any) -> str:
+        """Train; the first process asks for something at a place, and the second is told to stop later."""
+        asked = []
+
+        def stop() -> bool:
+            if world.is_first and trainer.images_seen >= at and not asked:
+                asked.append(post(run, kind, values))
+            return trainer.images_seen >= at + 240 and world.rank == 1  # any of them may be told
+
+        return train(trainer, noise, run, stop=stop)
+
+    assert go_on(EDIT, 240, lr=5e-4) == "stopped"
+    lr_at_end = trainer.encoder_optimiser.param_groups[0]["lr"]
+    places.append({"lr": trainer.config.phases[0].lr, "lr at the end": lr_at_end})
+    assert go_on(EDIT, 500, back_to=192) == "stopped"
+    lines = [line["images_seen"] for line in read_scalars(run / "log.jsonl")] if world.is_first else [0]
+    places.append({"back at": world.share(192 if sorted(set(lines)) == lines else 0)})
+    assert go_on(PAUSE, 800) == "paused"
+    places.append({"images": trainer.images_seen})
+    trainer = resume_run(run, cpu, world=world)
+    assert train(trainer, noise, run) == "finished"
+    places.append({"images": trainer.images_seen})
+    return {"places": places, "weights": trainer.model_state()}
