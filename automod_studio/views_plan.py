@@ -298,8 +298,8 @@ def fit_words(plan: Plan, free_disk: int | None) -> tuple[bool, str]:
     if tight:
         names = f"phase {tight[0]}" if len(tight) == 1 else f"phases {', '.join(tight[:-1])} and {tight[-1]}"
         return False, (
-            f"Not enough memory for {names}: work in smaller pieces there, or turn on Recompute under Settings; "
-            "either takes more time and gives the same result."
+            f"Not enough memory for {names}: work in smaller pieces there, or turn on Recompute under Settings. "
+            "Both give the same result."
         )
     disk = sum(plan.disk.values())
     if free_disk is not None and disk > free_disk:

@@ -16,7 +16,7 @@ from automod_core.plan_result import Plan
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.training.cli_process import JsonLinesProcess
 from automod_studio.views_plan import disk_words, estimate_words, fit_words, tight_phases
-from automod_studio.widgets.labels import hint_label, link_button, outdented
+from automod_studio.widgets.labels import hint_label
 
 MakeProcess = Callable[[Sequence[str], QObject], Any]  # of what JsonLinesProcess is
 
@@ -57,8 +57,8 @@ class EstimatePanel(QWidget):
         self.button = QPushButton()
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self._press)
-        self.pieces_button = link_button("Work in smaller pieces")
-        self.pieces_button.setToolTip("Halve the pieces of the phases that do not fit, and estimate again")
+        self.pieces_button = QPushButton("S&maller pieces")
+        self.pieces_button.setToolTip("Halve the pieces of the phases that do not fit, and estimate again (Alt+M)")
         self.pieces_button.setAutoDefault(False)
         self.pieces_button.clicked.connect(self.pieces_wanted)
         self._lay_out()
@@ -151,13 +151,18 @@ class EstimatePanel(QWidget):
         words.setSpacing(0)
         words.addWidget(self.title)
         words.addWidget(self.note)
-        words.addLayout(outdented(self.pieces_button))
         words.addWidget(self.bar)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(MARGIN)
         layout.addLayout(words, 1)
-        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(GRID)
+        buttons.addStretch(1)
+        buttons.addWidget(self.pieces_button)
+        buttons.addWidget(self.button)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
         self.setMinimumHeight(self.title.fontMetrics().height() * 2 + 2 * GRID)
 
     def _show(self, progress: str = "") -> None:
@@ -189,7 +194,7 @@ class EstimatePanel(QWidget):
     def _show_button(self) -> None:
         text, tip = "&Estimate", "Take a few steps of each phase, and tell time, memory and disk (Alt+E)"
         if self.running:
-            text, tip = "&Stop", "End the dry run (Alt+S)"
+            text, tip = "St&op", "End the dry run (Alt+O)"
         elif self.plan is not None:
             text, tip = "&Estimate again", "Take a few steps of each phase with the present settings (Alt+E)"
         self.button.setText(text)

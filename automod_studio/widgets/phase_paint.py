@@ -167,11 +167,10 @@ class PhasePainter:
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
         self._write(gutter, title, self._fonts.small, colors.muted, right)
         most = max((phase[name] for phase in self._phases), default=0) or 1
-        told: Any = None
         for index, phase in enumerate(self._phases):
             self._bar(index, top + LANE_PX - GRID, phase[name] / most, cools=name == "lr")
-            if phase[name] != told and self._value(index, top, lane_words(name, phase)):
-                told = phase[name]
+        for first, last in self._runs(name):
+            self._value(first, last, top, lane_words(name, self._phases[first]))
         if name == "lr" and self._look.cooldown:
             self._name_cooldown(top)
 
@@ -196,19 +195,25 @@ class PhasePainter:
         falls = draft.total - self._look.cooldown
         return (start, falls, end) if self._look.cooldown and start < falls < end else (start, end)
 
-    def _value(self, index: int, top: float, text: str) -> bool:
-        """Write a value above its bar, if there is room."""
-        left, right = self._places.edges(index)
-        if self._fonts.small_width(text) > right - left - 2:
-            return False
-        box = QRectF(left, top, right - left, LANE_PX - GRID - _BAR_PX)
+    def _runs(self, name: str) -> list[tuple[int, int]]:
+        """First and last of the phases that follow each other with the same value."""
+        starts = [n for n, phase in enumerate(self._phases) if not n or phase[name] != self._phases[n - 1][name]]
+        return list(zip(starts, [n - 1 for n in (*starts[1:], len(self._phases))], strict=True))
+
+    def _value(self, first: int, last: int, top: float, text: str) -> None:
+        """Write a value above its bars, if there is room."""
+        left, right = self._places.edges(first)[0], self._places.edges(last)[1]
+        if self._fonts.small_width(text) > right - left:
+            return
+        width = self._fonts.small_width(text)
+        box = QRectF((left + right - width) / 2, top, width, LANE_PX - GRID - _BAR_PX)
+        self._painter.fillRect(box.adjusted(-2, 1, 2, 0), QColor(self._colors.window))  # no border through a number
         self._write(box, text, self._fonts.small, self._colors.text, Qt.AlignmentFlag.AlignCenter)
-        return True
 
     def _name_cooldown(self, top: float) -> None:
-        """Say "cool-down" at the right end, if the value of the last phase leaves room for it."""
-        draft, last = self._look.draft, len(self._phases) - 1
-        left, right = self._places.edges(last)
+        """Say "cool-down" at the right end, if the value of the last phases leaves room for it."""
+        draft, (first, last) = self._look.draft, self._runs("lr")[-1]
+        left, right = self._places.edges(first)[0], self._places.edges(last)[1]
         text = f"cool-down {short(min(self._look.cooldown, draft.total))}"
         value = self._fonts.small_width(lane_words("lr", self._phases[last]))
         if (right - left - value) / 2 < self._fonts.small_width(text) + 2 * GRID:

@@ -407,7 +407,7 @@ def test_the_estimate_from_a_fake_process(page: TrainPlanPage, small: TrainConfi
     assert process.started
     assert process.arguments[:2] == ["train", "--data"]
     assert {"--plan", "--json", "--device", "--threads", "--preset"} <= set(process.arguments)
-    assert page.estimate.button.text() == "&Stop"
+    assert page.estimate.button.text() == "St&op"
     process.line.emit({"progress": {"done": 1, "total": 4}})
     assert page.estimate.title.text() == "Trying phase 2 of 4…"
     assert (page.estimate.bar.value(), page.estimate.bar.maximum()) == (1, 4)
