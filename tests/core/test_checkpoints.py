@@ -233,6 +233,52 @@ def test_a_kill_while_going_back_does_not_bring_the_newer_ones_back(
     assert find_checkpoint(folder).images_seen == 1
 
 
+@pytest.mark.parametrize("images", [3, 2])
+def test_what_a_kill_left_past_a_step_back_is_written_anew(
+    folder: Path, model: Any, monkeypatch: pytest.MonkeyPatch, images: int
+) -> None:
+    """It was trained with the settings of before, and would count among the newest."""
+    for seen in (1, 3, 5):
+        save(folder, model, seen)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_folders, "remove_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            go_back(folder, 1)
+    assert names(folder) == [5, 3, 1]
+    old = (folder / CHECKPOINTS / "000000003" / STATE).stat().st_mtime_ns
+    save(folder, model, images, keep=2)
+    assert names(folder) == [images, 1]
+    assert (folder / CHECKPOINTS / f"{images:09d}" / STATE).stat().st_mtime_ns != old
+    assert find_checkpoint(folder).images_seen == images
+
+
+def test_a_step_back_makes_the_best_of_those_that_stay_the_best(folder: Path, model: Any) -> None:
+    for images, error in ((1, None), (2, 0.5), (3, 0.4), (4, 0.45), (5, 0.1)):
+        save(folder, model, images, error, keep=9)
+    for target, best in ((4, 3), (2, 2)):
+        go_back(folder, target)
+        found = best_checkpoint(folder)
+        assert found is not None
+        assert found.images_seen == best
+    go_back(folder, 1)
+    assert best_checkpoint(folder) is None
+    assert not (folder / BEST).exists()
+
+
+def test_a_best_one_that_is_damaged_does_not_stand_in_the_way_of_a_step_back(folder: Path, model: Any) -> None:
+    for images, error in ((1, 0.5), (2, 0.4), (3, 0.3)):
+        save(folder, model, images, error)
+    (folder / CHECKPOINTS / "000000002" / ABOUT).write_text("[" * 100_000)
+    assert go_back(folder, 2).images_seen == 1
+    found = best_checkpoint(folder)
+    assert found is not None
+    assert found.images_seen == 1
+
+
 def test_weights_that_are_not_finite_are_not_saved(folder: Path, model: Any) -> None:
     save(folder, model, 1)
     card, weights = model
