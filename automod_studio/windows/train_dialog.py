@@ -44,6 +44,7 @@ from automod_studio.views_train import (
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.hairline import Hairline
 from automod_studio.widgets.message_bar import MessageBar
+from automod_studio.windows.focus_order import go_to_next
 from automod_studio.windows.train_data_page import Scanner, TrainDataPage
 from automod_studio.windows.train_footer import TrainFooter
 
@@ -99,6 +100,7 @@ class TrainDialog(QDialog):
         self._lay_out()
         self._connect()
         self._draft_changed()
+        self.data_page.folder_button.setFocus()
         if data:
             self.open_data(data)
 
@@ -173,6 +175,7 @@ class TrainDialog(QDialog):
         tab = self.tabs.widget(number)
         if tab is not None and (layout := tab.layout()) is not None:
             layout.addWidget(page)
+            page.show()  # now: who made it may want to give the focus to something in it
 
     # ---- what the person asks for ----
 
@@ -257,14 +260,15 @@ class TrainDialog(QDialog):
 
     def plan(self) -> StartPlan | None:
         """What would be started; None while something is missing or wrong."""
-        if self.config is None or self._problem()[0]:
-            return None
+        return None if self.config is None or self._problem()[0] else self._made(self.config)
+
+    def _made(self, config: TrainConfig) -> StartPlan:
         footer = self.footer
         return StartPlan(
             name=footer.run_name,
-            folder=footer.run_folder,
+            folder=footer.run_folder if footer.run_name else footer.run_folder / "run",
             data=self.data_page.data,
-            config=self.config,
+            config=config,
             preset=self.draft.preset,
             device=self._device,
             threads=footer.threads.value(),
@@ -297,7 +301,10 @@ class TrainDialog(QDialog):
         elif ready and self.config is not None:
             words = ready_words(self.draft, self.config)
         self.footer.show_state(
-            words, is_ready=ready, can_copy=self.config is not None, can_show=way is not None and not self._starting
+            words,
+            is_ready=ready,
+            can_copy=self.config is not None and bool(self.data_page.data),
+            can_show=way is not None and not self._starting,
         )
         for number, wrong in (
             (PICTURES, bool(self.data_page.data and self.data_page.problem)),
@@ -353,19 +360,9 @@ class TrainDialog(QDialog):
     def _copy(self) -> None:
         if self.config is None:
             return
-        plan = self.plan() or self._unfinished_plan(self.config)
+        plan = self._made(self.config)
         QGuiApplication.clipboard().setText(shell_line(plan.arguments()))
         self.message.show_message("The command line is on the clipboard: it does the same in a terminal.")
-
-    def _unfinished_plan(self, config: TrainConfig) -> StartPlan:
-        """What the command line says while pictures or name are missing: names that can be replaced in the terminal."""
-        footer = self.footer
-        folder = footer.run_folder if footer.run_name else footer.run_folder / "RUN"
-        return StartPlan(
-            name=footer.run_name, folder=folder, data=self.data_page.data or "PHOTOS", config=config,
-            preset=self.draft.preset, device=self._device, threads=footer.threads.value(),
-            low_priority=footer.low_priority.isChecked(), pins=footer.pins,
-        )  # fmt: skip
 
     # ---- what comes back ----
 
@@ -392,6 +389,15 @@ class TrainDialog(QDialog):
         if self.plan_page is not None:
             self.plan_page.stop()
         super().done(result)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes as one reads: the page, then what is below it; pages that are made late are not last."""
+        page = self.tabs.currentWidget()
+        parts = [part for part in (self.tabs.tabBar(), page, self.footer) if part is not None]
+        moved = go_to_next(parts, self, forward=forward)
+        if self.settings_form is not None:
+            self.settings_form.show_focus()
+        return moved
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Return in a line must not start anything: that takes Ctrl+Return, or the button itself."""

@@ -64,7 +64,8 @@ class PresetRow(QWidget):
     def add_beside(self, widget: QWidget) -> None:
         """Put another control beside the presets, such as the saved profiles."""
         self._row.insertWidget(2, widget)
-        QWidget.setTabOrder(self.box, widget)
+        for button in (self.undo_button, self.reset_button):
+            button.raise_()  # children are gone through in this order by the Tab key
 
     def show_preset(self, name: str, changes: int, aside: str) -> None:
         """Show which preset is in use.

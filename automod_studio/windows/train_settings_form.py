@@ -190,6 +190,12 @@ class TrainSettingsForm(QWidget):
         self.fields_area.ensureWidgetVisible(field, 0, 2 * MARGIN)
         field.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def show_focus(self) -> None:
+        """Scroll to the field that has the focus, if one has."""
+        focused = self.window().focusWidget()
+        if focused is not None and self._ground.isAncestorOf(focused):
+            self.fields_area.ensureWidgetVisible(focused, 0, 2 * MARGIN)
+
     def _show_field(self, place: Place) -> None:
         if self._draft is not None:
             self.fields[place].show_view(field_view(self._draft, place, self._problems))

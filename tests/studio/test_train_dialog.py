@@ -526,6 +526,19 @@ def test_pairs_from_a_list_are_for_the_command_line(dialog: TrainDialog) -> None
     assert "--pairs" in dialog.footer.reason.text()
 
 
+def test_tab_goes_as_one_reads(dialog: TrainDialog) -> None:
+    form = form_of(dialog)
+    order = [form.presets.box, dialog.profiles, form.search, form.only_changed, form.group_list, form.plan_link]
+    order += [form.fields[place].editor for place in (("seed",), ("mirror",), ("test_share",), CODE)]
+    order[0].setFocus()
+    for widget in order[1:]:
+        QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+        assert dialog.focusWidget() is widget
+    dialog.footer.name.setFocus()
+    QTest.keyClick(dialog.footer.name, Qt.Key.Key_Backtab)
+    assert form.isAncestorOf(dialog.focusWidget())
+
+
 def test_everything_that_can_be_used_has_a_name_and_a_tooltip(dialog: TrainDialog) -> None:
     form_of(dialog)
     kinds = QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox
