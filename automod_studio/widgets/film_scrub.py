@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from automod_studio.theme import colors_of
@@ -41,6 +41,13 @@ class FilmScrub(QSlider):
         self.setValue(value)
         self.blockSignals(blocked)
         self.setAccessibleDescription(words)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        leap = {Qt.Key.Key_PageDown: self.pageStep(), Qt.Key.Key_PageUp: -self.pageStep()}.get(Qt.Key(event.key()))
+        if leap is None:
+            super().keyPressEvent(event)
+        else:
+            self.setValue(self.value() + leap)  # down is later, as in every list; a slider has it the other way round
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

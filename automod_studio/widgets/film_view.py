@@ -52,6 +52,11 @@ class FilmView(QScrollArea):
         """The sheet that was asked for last."""
         return self._sheet
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was asked for is shown, for tests."""
+        return not self._plans and not self._settled.isActive()
+
     def show_sheet(self, sheet: Sheet, subject: Subject | None, ranges: Sequence[str]) -> None:
         """Show a sheet, or of it one photo; its pictures are asked for.
 
@@ -121,7 +126,7 @@ class FilmCanvas(QWidget):
         super().__init__(parent)
         self.plan: FilmPlan | None = None
         self.message = ""
-        self._pixmaps: list[QPixmap | None] = []  # one per cell of the plan
+        self.pixmaps: list[QPixmap | None] = []  # one per cell of the plan
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Sheet")
 
@@ -129,14 +134,14 @@ class FilmCanvas(QWidget):
         """Show a plan; `pixmaps` are those of its cells for which there is no word that they are missing."""
         found = iter(pixmaps)
         self.plan, self.message = plan, ""
-        self._pixmaps = [None if cell.missing else next(found, None) for cell in plan.cells]
+        self.pixmaps = [None if cell.missing else next(found, None) for cell in plan.cells]
         self.setMinimumHeight(plan.scrolled)
         self.setAccessibleName(description)
         self.update()
 
     def show_message(self, text: str) -> None:
         """Show words and no pictures."""
-        self.plan, self.message, self._pixmaps = None, text, []
+        self.plan, self.message, self.pixmaps = None, text, []
         self.setMinimumHeight(0)
         self.setAccessibleName(text)
         self.update()
@@ -156,7 +161,7 @@ class FilmCanvas(QWidget):
     def _paint_cells(self, painter: QPainter, dirty: QRect) -> None:
         assert self.plan is not None
         colors = colors_of(self)
-        for cell, pixmap in zip(self.plan.cells, self._pixmaps, strict=True):
+        for cell, pixmap in zip(self.plan.cells, self.pixmaps, strict=True):
             place = QRectF(cell.x, cell.y, cell.width, cell.height)
             if not place.intersects(QRectF(dirty)):
                 continue
