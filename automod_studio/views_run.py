@@ -301,7 +301,7 @@ def actions_of(glance: RunGlance, busy: str = "") -> dict[str, ActionView]:
         USE: _action(
             "Use this model now",
             "Save the model as it is now and open it in the editor; the training goes on",
-            waits or _no_model(glance),
+            waits or _no_saving(glance),
         ),
         EXTEND: _action("Make it longer…", "Train on more images at the end", waits or _no_edit(glance)),
         CHANGE: _action(
@@ -333,7 +333,7 @@ def _pause(glance: RunGlance, waits: str) -> ActionView:
         return _action("Pause", "", waits or "Its pictures are still being prepared; Stop ends that")
     if glance.is_running:
         return _action("Pause", "Save, and stop until you resume it; what waits in line stays waiting", waits)
-    reason = waits or _foreign(glance)
+    reason = waits or ("" if glance.can_resume else _foreign(glance))
     if not reason and glance.condition == FINISHED:
         reason = "It has seen all its images: make it longer to train on"
     if not reason and not glance.can_resume:
@@ -348,6 +348,11 @@ def _no_stop(glance: RunGlance) -> str:
 def _no_model(glance: RunGlance) -> str:
     reason = _foreign(glance)
     return reason or ("" if glance.checkpoints else "There is no checkpoint yet")
+
+
+def _no_saving(glance: RunGlance) -> str:
+    """A run that prepares its pictures answers nobody yet."""
+    return "Its pictures are still being prepared" if glance.condition == PREPARING else _no_model(glance)
 
 
 def _no_edit(glance: RunGlance) -> str:
@@ -434,7 +439,7 @@ def span_text(number: int, span: Span) -> str:
         f"margin {span.margin:.3g}" if span.margin else "no margin",
     ]
     if fade > 0:
-        parts.insert(2, f"the new block fades in over {count_text(fade)}")
+        parts.insert(2, f"the new block fades in over {count_text(fade)} images")
     return ", ".join(parts)
 
 

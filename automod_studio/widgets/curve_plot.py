@@ -152,7 +152,7 @@ class CurvePlot(pg.PlotWidget):
 
     def dress(self) -> None:
         """Take the colours of the theme."""
-        colors = colors_of(self)
+        colors = colors_of()
         self.setBackground(QColor(colors.base))
         for side in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(side)
@@ -167,7 +167,7 @@ class CurvePlot(pg.PlotWidget):
                 faint = QColor(ink)
                 faint.setAlpha(_FAINT)
                 noise.setPen(pg.mkPen(faint))
-        self._ground.dress(self)
+        self._ground.dress()
 
     # ---- the pointer and keys ----
 
@@ -291,8 +291,8 @@ class _Ground(pg.GraphicsObject):
         self._band = path
         self.update()
 
-    def dress(self, widget: QWidget) -> None:
-        colors = colors_of(widget)
+    def dress(self) -> None:
+        colors = colors_of()
         self._phase = blend(colors.base, colors.control, 0.35)
         self._fade = blend(colors.base, colors.control, 0.8)
         self._shade = QColor(curve_colors(colors.dark)[0][1])

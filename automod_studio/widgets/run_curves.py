@@ -12,7 +12,17 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QShowEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from automod_core.curves import Span, margin_band, phase_spans, thinned
 from automod_core.run_log import Event
@@ -127,6 +137,7 @@ class RunCurves(QWidget):
         title.setFont(small_font(self.font()))
         title.setToolTip(PLOTS[number].help)
         title.setContentsMargins(LEFT_PX, GRID, 0, 0)
+        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # values must not move the columns
         self._grid.addWidget(title, 1 + 2 * row, column)
         self._grid.addWidget(plot, 2 + 2 * row, column)
         self._grid.setRowStretch(2 + 2 * row, 1)
@@ -310,13 +321,14 @@ class RunCurves(QWidget):
 
     def _title_of(self, spec: PlotSpec) -> str:
         """Name, and the values under the pointer or the newest ones, each in the colour of its curve."""
-        colors = colors_of(self)
+        colors = colors_of()
         parts = [f'<span style="color:{colors.text}"><b>{escape(spec.title)}</b></span>']
         for which, points in enumerate(self.points):
             at = points.last_images if self._at is None else self._at
             for name, label, ink in zip(spec.names, spec.labels, curve_colors(colors.dark)[which], strict=False):
                 if points.has(name):
-                    words = f"{label} {value_text(points.at(name, at) / spec.unit)}".strip()
+                    said = "" if which else label  # the other run's stand in the same order
+                    words = f"{said} {value_text(points.at(name, at) / spec.unit)}".strip()
                     parts.append(f'<span style="color:{ink}">{("━", "╍")[which]} {words}</span>')
         if self.points[0].last_images and len(parts) == 1:
             parts.append(f'<span style="color:{colors.muted}">not in this log</span>')
@@ -325,7 +337,7 @@ class RunCurves(QWidget):
     def _show_legend(self) -> None:
         self.legend.clear()
         if self._chosen is not None:
-            inks = curve_colors(colors_of(self).dark)
+            inks = curve_colors(colors_of().dark)
             self.legend.setText(
                 f'<span style="color:{inks[0][0]}">━ this run</span>&nbsp;&nbsp; '
                 f'<span style="color:{inks[1][0]}">╍ the other</span>'

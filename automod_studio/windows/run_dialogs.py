@@ -205,6 +205,7 @@ class RollBackDialog(EditDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Checkpoints")
         self.list.setFixedHeight(_LIST_HEIGHT)
+        self.list.setStyleSheet(f"QListView::item {{ padding: {GRID}px; }}")
         for images in glance.checkpoints:
             item = QListWidgetItem(checkpoint_text(glance, images))
             item.setData(Qt.ItemDataRole.UserRole, images)
@@ -289,7 +290,7 @@ def checkpoint_text(glance: RunGlance, images: int) -> str:
     marks = [
         word for word, is_it in (("newest", images == glance.checkpoints[0]), ("best", images == glance.best)) if is_it
     ]
-    return " · ".join([f"{count_text(images)} images", *marks])
+    return " · ".join([f"{count_text(images)} images" if images else "The start", *marks])
 
 
 def _form(rows: list[tuple[str, QWidget]]) -> QWidget:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -369,24 +368,26 @@ class RunsWindow(QWidget):
 
     def _show_menu(self, folder: Path, where: QPoint) -> None:
         run = self._run(folder)
-        if run is None:
-            return
+        if run is not None:
+            self.make_menu(run).popup(where)
+
+    def make_menu(self, run: RunGlance) -> QMenu:
+        """What can be done with a run of the list."""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        views = actions_of(run, self._busy.get(folder, ""))
+        views = actions_of(run, self._busy.get(run.folder, ""))
         for action in _MENU:
             if not action:
                 menu.addSeparator()
                 continue
             entry = menu.addAction("")
             show_action(entry, views[action])
-            if action == COMPARE and folder == self.shown:
+            if action == COMPARE and run.folder == self.shown:
                 entry.setEnabled(False)
                 entry.setToolTip("This is the run that is shown")
-            entry.triggered.connect(partial(self._act_on, folder, action))
-        self.menu = menu
-        menu.popup(where)
+            entry.triggered.connect(partial(self._act_on, run.folder, action))
+        return menu
 
     # ---- what comes back ----
 
@@ -408,8 +409,7 @@ class RunsWindow(QWidget):
         box = QMessageBox(QMessageBox.Icon.Information, "Save as a model", f"{path.name} is saved.", parent=self)
         box.setInformativeText(f"It lies in {path.parent}.")
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        use = QPushButton("Open it in the editor")
-        box.addButton(use, QMessageBox.ButtonRole.ActionRole)
+        use = box.addButton("Open it in the editor", QMessageBox.ButtonRole.ActionRole)
         box.addButton(QMessageBox.StandardButton.Close)
         use.clicked.connect(lambda: self.model_wanted.emit(path))
         self._open(box)
