@@ -31,7 +31,7 @@ _BORDER_PX, _HANDLE_PX = 5, 8  # how near the pointer has to be
 _SNAP_PX = 2.0  # a drag moves in round numbers of about so many pixels
 _KEY_STEPS = 100  # presses of an arrow key over the whole run
 _HELP = (
-    "Click to choose a phase · drag a border or the dot at the end of a fade · with Shift the later phases move along\n"
+    "Click to choose a phase · drag a border or the dot at the end of a fade · with Shift the later phases move along · Esc breaks off\n"
     "Arrows choose a phase · Ctrl+arrows move its end, with Shift the later phases too · Alt+arrows change its fade"
 )
 
@@ -56,12 +56,14 @@ class PhaseChart(QWidget):
         end_moved(int, object, bool, bool): phase, images from the beginning of the run where it is to end, whether the
             later phases move along, and whether the gesture is over.
         fade_moved(int, object, bool): phase, images that its fade is to last, and whether the gesture is over.
+        cancelled(): the gesture was broken off by Esc: everything is to be as before it.
         remove_wanted(): the chosen phase is to go.
     """
 
     selected = Signal(int)
     end_moved = Signal(int, object, bool, bool)
     fade_moved = Signal(int, object, bool)
+    cancelled = Signal()
     remove_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -193,7 +195,11 @@ class PhaseChart(QWidget):
     # ---- keys ----
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._look is None or not self._answer_key(event):
+        if self._drag is not None:
+            if event.key() == Qt.Key.Key_Escape:
+                self._drag = None
+                self.cancelled.emit()
+        elif self._look is None or not self._answer_key(event):
             super().keyPressEvent(event)
 
     def _answer_key(self, event: QKeyEvent) -> bool:

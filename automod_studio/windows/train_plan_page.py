@@ -138,6 +138,7 @@ class TrainPlanPage(QWidget):
         self.chart.selected.connect(self._choose)
         self.chart.end_moved.connect(self._move_end)
         self.chart.fade_moved.connect(self._move_fade)
+        self.chart.cancelled.connect(self._let_go)
         self.table.selected.connect(self._choose)
         self.table.typed.connect(self._type)
         self.estimate.wanted.connect(self._estimate)
@@ -216,6 +217,12 @@ class TrainPlanPage(QWidget):
         self._draft, self._grip = self._grip, None
         self._edit(draft, self._selected)
         self._show()
+
+    def _let_go(self) -> None:
+        """Break a gesture off: everything is as it was before."""
+        if self._grip is not None:
+            self._draft, self._grip = self._grip, None
+            self._show()
 
     def _edit(self, draft: PlanDraft, selected: int) -> None:
         if draft == self._draft:

@@ -212,6 +212,20 @@ def test_a_drag_that_ends_where_it_began_is_no_edit(page: TrainPlanPage) -> None
     assert not page.undo_button.isEnabled()
 
 
+def test_escape_breaks_a_drag_off(page: TrainPlanPage, small: TrainConfig) -> None:
+    x, y = page.chart.border_x(1), page.chart.height() - 60.0
+    mouse(page, QEvent.Type.MouseButtonPress, QPointF(x, y))
+    mouse(page, QEvent.Type.MouseMove, QPointF(x + 50, y))
+    assert lengths(page) != [phase.images for phase in small.phases]
+    press(page, Qt.Key.Key_Escape)
+    assert page.isVisible()
+    mouse(page, QEvent.Type.MouseMove, QPointF(x + 90, y))
+    mouse(page, QEvent.Type.MouseButtonRelease, QPointF(x + 90, y))
+    assert lengths(page) == [phase.images for phase in small.phases]
+    assert page.edits == []
+    assert not page.undo_button.isEnabled()
+
+
 def test_a_click_chooses_a_phase_in_chart_and_table(page: TrainPlanPage) -> None:
     x = (page.chart.border_x(1) + page.chart.border_x(2)) / 2
     drag(page, QPointF(x, 200), QPointF(x, 200))
