@@ -31,7 +31,8 @@ _BORDER_PX, _HANDLE_PX = 5, 8  # how near the pointer has to be
 _SNAP_PX = 2.0  # a drag moves in round numbers of about so many pixels
 _KEY_STEPS = 100  # presses of an arrow key over the whole run
 _HELP = (
-    "Click to choose a phase · drag a border or the dot at the end of a fade · with Shift the later phases move along · Esc breaks off\n"
+    "Click to choose a phase · drag a border, or the dot at the end of a fade\n"
+    "While dragging: Shift moves the later phases along, Esc breaks off\n"
     "Arrows choose a phase · Ctrl+arrows move its end, with Shift the later phases too · Alt+arrows change its fade"
 )
 
