@@ -6,10 +6,11 @@ It holds the one truth, a TrainDraft: its pages show it and say what is asked fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -56,6 +57,14 @@ if TYPE_CHECKING:
 PICTURES, SETTINGS, PLAN = range(3)  # the pages
 _TABS = ("&1 Pictures", "&2 Settings", "&3 Plan")
 _KEPT = "training/kept"  # key of the settings: what was changed in a dialog that was closed without a start
+_IDLE_MS = 200
+_LATER = (
+    "automod_core.profiles",
+    "automod_studio.windows.train_settings_form",
+    "automod_studio.windows.train_profiles",
+    "automod_studio.widgets.phase_chart",
+    "automod_studio.windows.train_plan_page",
+)
 _SIZE, _SMALLEST = QSize(1000, 700), QSize(820, 620)
 
 
@@ -101,6 +110,8 @@ class TrainDialog(QDialog):
         self._connect()
         self._draft_changed()
         self.data_page.folder_button.setFocus()
+        self._unread = list(_LATER)
+        QTimer.singleShot(_IDLE_MS, self, self._read_next)
         if data:
             self.open_data(data)
 
@@ -144,6 +155,15 @@ class TrainDialog(QDialog):
             if self.plan_page is None:
                 self._make_plan_page()
             self._show_plan()
+
+    def _read_next(self) -> None:
+        """Bring in one more module of the pages that are made later, so that they come at once when they are asked for.
+
+        Each takes some hundredths of a second, which nobody notices between two things that they do.
+        """
+        if self._unread:
+            import_module(self._unread.pop(0))
+            QTimer.singleShot(_IDLE_MS, self, self._read_next)
 
     def _make_settings_form(self) -> None:
         from automod_studio.windows.train_profiles import ProfilesButton
