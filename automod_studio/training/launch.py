@@ -25,13 +25,14 @@ from automod_core.checkpoint_folders import checkpoint_paths
 from automod_core.errors import UserError
 from automod_core.run_lock import is_locked
 from automod_core.run_process import Process, is_alive, this_process
-from automod_core.run_state import FAILED, PREPARING, TRAINING, RunState, read_state
+from automod_core.run_state import FAILED, PREPARING, RunState, read_state
 from automod_studio.training.cli_call import environment, program, way_of_ending, working_folder
 from automod_studio.training.start_plan import StartPlan, absolute_data, chosen_threads
 
 log = logging.getLogger(__name__)
 
 LAUNCH = "launch.json"
+_QUIET = "--quiet"  # curves are in the log; what is printed shall tell of trouble only
 _STARTING = ".starting"  # a lock: one start at a time
 _FORMAT_VERSION = 1
 _LOOK_EVERY_S = 0.1
@@ -96,12 +97,15 @@ class Launch:
     Attributes:
         device, threads, low_priority: as in StartPlan.
         process: the one that was started; None if it was not, or by somebody else.
+        plan: StartPlan.to_dict of the run, to start it again if it was ended before anything was saved; None if it
+            was not started from here.
     """
 
     device: str = "auto"
     threads: int = 0
     low_priority: bool = True
     process: Process | None = None
+    plan: dict[str, Any] | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -119,6 +123,7 @@ def read_launch(folder: Path) -> Launch:
             threads=max(0, int(values["threads"])),
             low_priority=bool(values["low_priority"]),
             process=process and Process(int(process["pid"]), float(process["started"]), str(process["host"])),
+            plan=values["plan"] if isinstance(values["plan"], dict) else None,
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Launch()
@@ -142,8 +147,10 @@ def launch_plan(plan: StartPlan, control: Control) -> Path:
     made = _make(folder)
     try:
         with _one_start(folder):
-            _check_still_free(folder)
-            how = Launch(device=plan.device, threads=plan.threads, low_priority=plan.low_priority)
+            _await_end(folder, control)
+            check_new(folder)  # another window may have been faster
+            plain = plan.to_dict()
+            how = Launch(device=plan.device, threads=plan.threads, low_priority=plan.low_priority, plan=plain)
             _launch(folder, plan.arguments(), how, control)
     except BaseException:
         if made:
@@ -153,7 +160,7 @@ def launch_plan(plan: StartPlan, control: Control) -> Path:
 
 
 def launch_again(folder: Path, options: ResumeOptions, control: Control) -> Path:
-    """Go on with a run and wait until it lives.
+    """Go on with a run and wait until it lives; one that was ended before anything was saved starts again.
 
     Returns:
         The run's folder.
@@ -161,13 +168,16 @@ def launch_again(folder: Path, options: ResumeOptions, control: Control) -> Path
     Raises:
         UserError: there is no run, it is being trained, or it does not start: a StartError then.
     """
-    folder = folder.absolute()
+    folder, before = folder.absolute(), read_launch(folder)
+    given = {name: getattr(options, name) for name in ("device", "threads", "low_priority")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if before.plan is not None and not checkpoint_paths(folder):
+        plan = replace(StartPlan.from_dict(before.plan), folder=folder, **given)
+        return launch_plan(replace(plan, data=options.data or plan.data), control)
     run_folder.check_run(folder)
     with _one_start(folder):
         _await_end(folder, control)
-        before = read_launch(folder)
-        given = {name: getattr(options, name) for name in ("device", "threads", "low_priority")}
-        how = replace(before, **{name: value for name, value in given.items() if value is not None}, process=None)
+        how = replace(before, **given, process=None)
         _launch(folder, resume_arguments(folder, how, options.data), how, control)
     return folder
 
@@ -216,20 +226,18 @@ def is_being_trained(folder: Path) -> bool:
 
 
 def _await_end(folder: Path, control: Control) -> None:
-    """Wait for a process that has said its last word, but has not gone yet; refuse a run that is being trained."""
+    """Wait for a process that has said its last word, or only changes the run; refuse one that is being trained."""
     deadline = time.monotonic() + _LAST_WORDS_S
     while is_being_trained(folder):
         state = _state(folder)
-        if state is None or state.status in (PREPARING, TRAINING) or time.monotonic() > deadline:
+        if state is None:
+            at_work = read_launch(folder).is_alive
+        else:
+            at_work = state.is_running and state.process is not None and bool(is_alive(state.process))
+        if at_work or time.monotonic() > deadline:
             raise UserError(f"“{folder.name}” is being trained already.")
         control.stop_if_cancelled()
         time.sleep(_LOOK_EVERY_S)
-
-
-def _check_still_free(folder: Path) -> None:
-    check_new(folder)  # another window may have been faster
-    if is_being_trained(folder):
-        raise UserError(f"“{folder.name}” is being trained already.")
 
 
 def _make(folder: Path) -> bool:
@@ -266,7 +274,7 @@ def _launch(folder: Path, arguments: Sequence[str], how: Launch, control: Contro
     control.stop_if_cancelled()
     _write(folder, how)
     last = _state(folder)
-    process, before = _detached([*program(), *arguments], folder / run_folder.OUTPUT)
+    process, before = _detached([*program(), *arguments, _QUIET], folder / run_folder.OUTPUT)
     _children.append(process)
     started = _process_of(process.pid)
     try:

@@ -99,7 +99,7 @@ def ask(
         if answer is not None and answer.ok:
             return Done(answer.sentence, answer.values)
         after = look_at(folder)
-        if answer is not None and after.is_running and after.state.process == run.state.process:
+        if answer is not None and _same_process(after, run):
             raise UserError(answer.sentence or f"“{run.name}” could not do that, and does not say why.")
     raise UserError(f"“{folder.name}” ends and starts again all the time; try again when it is at rest.")
 
@@ -109,14 +109,15 @@ def _answer(run: RunGlance, kind: str, values: dict[str, Any], control: Control)
     folder, id = run.folder, run_desk.post(run.folder, kind, values)
     begun = time.monotonic()
     while True:
-        gone = not _same_process(look_at(folder), run)
+        now = look_at(folder)
+        gone = not _same_process(now, run)
         if (answer := run_desk.answer_to(folder, id)) is not None:  # after the look: it is the last word then
             return answer
         waited = time.monotonic() - begun
         if gone:
             run_desk.answer(folder, Post(id, kind), "The run had ended.", ok=False)  # nobody shall do it later
             return None
-        if kind in (STOP, PAUSE) and run.condition == PREPARING and waited > _END_PREPARING_S:
+        if kind in (STOP, PAUSE) and now.condition == PREPARING and waited > _END_PREPARING_S:
             end_process(run.state.process)
         if waited > _SLOW_S:
             control.progress(0, 0, _SLOW)
@@ -125,7 +126,10 @@ def _answer(run: RunGlance, kind: str, values: dict[str, Any], control: Control)
 
 
 def _same_process(now: RunGlance, then: RunGlance) -> bool:
-    return now.is_running and now.state.process == then.state.process
+    one, other = now.state.process, then.state.process
+    if one is None or other is None:
+        return now.is_running and one is other
+    return now.is_running and (one.pid, one.host) == (other.pid, other.host)
 
 
 def end_process(process: Process | None) -> None:
@@ -155,7 +159,7 @@ def stop(folder: Path, control: Control) -> Done:
 def _rest(run: RunGlance, status: str) -> Done:
     """Let a run that nobody trains count as paused or stopped."""
     if run.condition == status:
-        return Done(f"“{run.name}” is {status} already.")
+        return Done(f"“{run.name}” is {status}.")
     if run.condition in (FINISHED, FAILED):
         raise UserError(f"“{run.name}” has {'finished' if run.condition == FINISHED else 'ended'} already.")
     if run.condition not in (PAUSED, STOPPED, CUT_OFF):

@@ -165,7 +165,7 @@ def test_a_paused_run_is_stopped_so_that_the_queue_goes_on(actions, heard, stopp
     assert heard.wait_for("done", "failed")[2] == "“anna” is stopped."
     assert look_at(stopped).condition == STOPPED
     actions.stop(stopped)
-    assert heard.wait_for("done", "failed")[2] == "“anna” is stopped already."
+    assert heard.wait_for("done", "failed")[2] == "“anna” is stopped."
 
 
 def test_a_run_that_was_cut_off(actions, heard, stopped):
@@ -256,9 +256,28 @@ def test_a_no_of_another_process_is_asked_again(tmp_path, monkeypatch):
 def test_a_run_that_prepares_and_does_not_listen_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(run_ask, "_END_PREPARING_S", 0.3)
     folder = running_with(tmp_path, "stubborn")
-    sentence = run_ask.stop(folder, Steady()).sentence
-    assert look_at(folder).condition == STOPPED
-    assert sentence == "“anna” is stopped already."
+    assert run_ask.pause(folder, Steady()).sentence == "“anna” is paused."
+    found = look_at(folder)
+    assert (found.condition, found.can_resume) == (PAUSED, True)
+    assert "it starts again" in found.sentence
+
+
+def test_a_run_that_had_not_begun_starts_again(actions, heard, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_ask, "_END_PREPARING_S", 0.3)
+    folder = running_with(tmp_path, "stubborn")
+    run_ask.stop(folder, Steady())
+    actions.resume(folder, launch.ResumeOptions(data="demo", threads=3))
+    assert heard.wait_for("done", "failed") == ("done", folder, "“anna” goes on.")
+    assert look_at(folder).condition == TRAINING
+    assert launch.read_launch(folder).threads == 3
+
+
+def test_a_run_that_was_killed_before_it_had_begun(tmp_path):
+    folder = running_with(tmp_path, "stubborn")
+    ends(folder)
+    found = look_at(folder)
+    assert (found.condition, found.can_resume) == (CUT_OFF, True)
+    assert launch.launch_again(folder, launch.ResumeOptions(data="demo"), Steady()) == folder
 
 
 def test_only_that_process_is_ended(tmp_path):
