@@ -53,13 +53,16 @@ class PinnedList(QWidget):
     def show_photos(self, photos: Sequence[SmallPhoto]) -> None:
         """Show these, in this order; nothing is emitted."""
         focused = next((number for number, row in enumerate(self.rows) if row.hasFocus()), None)
-        for row in self.rows:
+        for row in self.rows[len(photos) :]:
             row.hide()
             self._column.removeWidget(row)
             row.deleteLater()
-        self.rows = [self._make_row(number, photo) for number, photo in enumerate(photos)]
-        for row in self.rows:
-            self._column.addWidget(row)
+        del self.rows[len(photos) :]
+        while len(self.rows) < len(photos):
+            self.rows.append(self._make_row(len(self.rows)))
+            self._column.addWidget(self.rows[-1])
+        for row, photo in zip(self.rows, photos, strict=True):
+            row.show_photo(photo)
         self.empty.setVisible(not photos)
         self._area.setVisible(bool(photos))
         self.count_label.setText(f"{len(photos)} of {MOST_PINNED}" if photos else "")
@@ -78,8 +81,8 @@ class PinnedList(QWidget):
         self.problem.setVisible(bool(words))
         self.problem.setAccessibleName(words)
 
-    def _make_row(self, number: int, photo: SmallPhoto) -> PinnedRow:
-        row = PinnedRow(photo)
+    def _make_row(self, number: int) -> PinnedRow:
+        row = PinnedRow()
         row.removed.connect(lambda: self.removed.emit(number))
         row.chosen.connect(lambda: self.chosen.emit(number))
         row.step_wanted.connect(lambda step: self._step(number + step))
@@ -139,13 +142,13 @@ class PinnedRow(QWidget):
     chosen = Signal()
     step_wanted = Signal(int)
 
-    def __init__(self, photo: SmallPhoto, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._photo: SmallPhoto | None = None
         self.picture = QLabel()
         self.picture.setFixedSize(QSize(EDGE_PX, EDGE_PX))
-        self.picture.setPixmap(to_pixmap(photo.picture, EDGE_PX, self.devicePixelRatioF(), GRID))
-        self.name = ElidedLabel(photo.name, Qt.TextElideMode.ElideMiddle)
-        self.remove_button = icon_button("remove", f"Do not follow {photo.name} (Del)")
+        self.name = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
+        self.remove_button = icon_button("remove", "Do not follow this photo (Del)")
         self.remove_button.clicked.connect(lambda: self.removed.emit())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, GRID, GRID, GRID)
@@ -155,6 +158,15 @@ class PinnedRow(QWidget):
         row.addWidget(self.remove_button)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    def show_photo(self, photo: SmallPhoto) -> None:
+        """Show a photo; nothing is emitted."""
+        if photo is self._photo:
+            return
+        self._photo = photo
+        self.picture.setPixmap(to_pixmap(photo.picture, EDGE_PX, self.devicePixelRatioF(), GRID))
+        self.name.setText(photo.name)
+        self.remove_button.setAccessibleName(f"Do not follow {photo.name}")
         self.setAccessibleName(f"Pinned photo {photo.name}")
         self.setToolTip(f"{photo.name}\nShow it over time (Enter)")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -124,7 +124,7 @@ class FilmPage(QWidget):
         self.strip.show_current(self._index)
         words = moment_words(sheet)
         self.scrub.show_value(self._index, f"{words}, sheet {self._index + 1} of {len(self._sheets)}")
-        self.moment.setText(words)
+        self.moment.setText(f"{words} · sheet {self._index + 1:,} of {len(self._sheets):,}")
         self.view.show_sheet(sheet, self._subject, ranges_of(self._sheets))
         self._show_buttons()
 
@@ -242,6 +242,8 @@ class FilmPage(QWidget):
         self.setMinimumSize(480, 360)
 
     def _connect(self) -> None:
+        self.view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a click on the picture, and the arrows go through time
+        self.view.setFocusProxy(self.strip)
         self.view.wanted.connect(self.reader.want_large)
         self.strip.wanted.connect(self.reader.want_small)
         self.reader.large_ready.connect(self.view.show_reply)
@@ -256,6 +258,7 @@ class FilmPage(QWidget):
         self.panel.pin_wanted.connect(self.pin_wanted)
         self.panel.chosen.connect(self._follow_pinned)
         self.panel.needed.connect(self._show_panel)
+        self.panel.counted.connect(self._show_count)
         self.panel_button.setChecked(True)
         self.panel_button.toggled.connect(self.panel.list.setVisible)
         self._look = QTimer(self)
@@ -265,6 +268,9 @@ class FilmPage(QWidget):
     def _follow_someone(self) -> None:
         if self._subject is None and self._subjects:
             self.follow(self._subjects[max(self.subject_box.currentIndex(), 0)])
+
+    def _show_count(self, count: int) -> None:
+        self.panel_button.setText(f"Pinned photos ({count})" if count else "Pinned photos")
 
     def _show_panel(self) -> None:
         self.panel_button.setChecked(True)

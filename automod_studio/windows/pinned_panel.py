@@ -31,11 +31,13 @@ class PinnedPanel(QObject):
         pin_wanted(tuple[Path, ...]): as of FilmPage.
         chosen(str, int): a photo is to be looked at: its name, and which of those with this name, from 0.
         needed(): something was added to the list, or could not be: it ought to be seen.
+        counted(int): how many photos are in the list now.
     """
 
     pin_wanted = Signal(object)
     chosen = Signal(str, int)
     needed = Signal()
+    counted = Signal(int)
 
     def __init__(self, page: QWidget, settings: Settings) -> None:
         """Attach a list to a page.
@@ -165,6 +167,7 @@ class PinnedPanel(QObject):
     def _show(self, photos: tuple[SmallPhoto, ...]) -> None:
         self._photos = photos
         self.list.show_photos(photos)
+        self.counted.emit(len(photos))
 
     def _choose(self, number: int) -> None:
         name = self._photos[number].name
