@@ -431,24 +431,25 @@ def light_again(qapp: QApplication) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("light_again")
-def test_theme_and_device_hold_at_once(qtbot: Any, qapp: QApplication, tmp_path: Path) -> None:
+def test_what_is_chosen_holds_at_once(qtbot: Any, qapp: QApplication, tmp_path: Path) -> None:
     settings = Settings(tmp_path / "s.ini")
     dialog = SettingsDialog(settings, has_cuda=False)
     qtbot.addWidget(dialog)
     dialog.show()
-    theme, device = (box for box in dialog.findChildren(QComboBox))
+    theme, device, closing = (box for box in dialog.findChildren(QComboBox))
     with qtbot.waitSignal(dialog.theme_changed, check_params_cb=lambda value: value == "dark"):
         theme.setCurrentIndex(theme.findData("dark"))
     assert qapp.palette().color(QPalette.ColorRole.Window).lightness() < 128
     with qtbot.waitSignal(dialog.device_changed, check_params_cb=lambda value: value == "cpu"):
         device.setCurrentIndex(device.findData("cpu"))
     assert not device.model().item(device.findData("cuda")).isEnabled()
-    assert (settings.theme, settings.device) == ("dark", "cpu")
+    closing.setCurrentIndex(closing.findData("pause"))
+    assert (settings.theme, settings.device, settings.at_closing) == ("dark", "cpu", "pause")
     shown_button(dialog, "Close").click()
     assert not dialog.isVisible()
     again = SettingsDialog(settings)
     qtbot.addWidget(again)
-    assert [box.currentData() for box in again.findChildren(QComboBox)] == ["dark", "cpu"]
+    assert [box.currentData() for box in again.findChildren(QComboBox)] == ["dark", "cpu", "pause"]
 
 
 # ---- all of them ---------------------------------------------------------------------------------------------------
