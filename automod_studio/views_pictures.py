@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from automod_core.data.scan import ScanReport
+from automod_core.photos import SUFFIXES
 
 DEMO = "demo"  # the word for drawn faces, in place of a path
-_PACKED = (".zip", ".h5", ".hdf5", ".mdb")
 _FEWEST = 2  # pictures that training needs at least
 _FEW = 100  # below this, a model only remembers them
 
@@ -64,11 +64,12 @@ class Scanned:
 def chosen_data(paths: Sequence[Path]) -> tuple[str, str]:
     """The collection that a drop or a dialog means, and a sentence if it is not quite what was dropped.
 
-    A photo stands for the folder that it lies in. Both are "" for nothing.
+    A photo stands for the folder that it lies in; a file of another kind is left to the scan, which tells what it is.
+    Both are "" for nothing.
     """
     if not paths:
         return "", ""
-    whole = [path for path in paths if path.is_dir() or path.suffix.lower() in _PACKED]
+    whole = [path for path in paths if path.is_dir() or path.suffix.lower() not in SUFFIXES]
     if whole:
         more = "Only one collection can be trained on: this is the first of them." if len(paths) > 1 else ""
         return str(whole[0].absolute()), more

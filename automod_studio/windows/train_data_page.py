@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTemporaryDir, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QEvent, QObject, QTemporaryDir, Signal
+from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -326,10 +326,19 @@ class TrainDataPage(QWidget):
         self.cautions.setVisible(bool(self.cautions.text()))
         self.listing.show_report(report)
         self.listing.setVisible(bool(report.bad_count or report.copies))
-        palette = self.cautions.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, colors_of().fair)
-        self.cautions.setPalette(palette)
+        self._tint()
         self.scan_changed.emit()
+
+    def _tint(self) -> None:
+        palette = self.cautions.palette()
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(colors_of().fair))
+        self.cautions.setPalette(palette)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the colour of what should be known right when the theme changes."""
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "cautions"):
+            self._tint()
+        super().changeEvent(event)
 
 
 def _centred(*widgets: QWidget) -> QHBoxLayout:

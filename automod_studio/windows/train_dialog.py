@@ -317,7 +317,7 @@ class TrainDialog(QDialog):
         words, way = self._problem()
         ready = not words and not self._starting
         if self._starting:
-            words = "Starting…"
+            words = "Starting… It goes on if you close this window."
         elif ready and self.config is not None:
             words = ready_words(self.draft, self.config)
         self.footer.show_state(

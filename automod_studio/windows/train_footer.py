@@ -55,6 +55,7 @@ class TrainFooter(QWidget):
         self._parent = Path(settings.value(_PARENT) or paths.runs_dir())
         self._suggested = ""
         self.pins: tuple[Path, ...] = ()
+        self._left_out = 0  # photos that were chosen beyond the most that can be pinned
         self.name = QLineEdit()
         self.folder = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
         self.folder_button = link_button("Change…")
@@ -189,7 +190,7 @@ class TrainFooter(QWidget):
 
     def set_pins(self, pins: tuple[Path, ...]) -> None:
         """Take the photos that will be shown in every sheet."""
-        self.pins = pins[:MOST_PINNED]
+        self.pins, self._left_out = pins[:MOST_PINNED], len(pins[MOST_PINNED:])
         self._show_pins()
         self.changed.emit()
 
@@ -222,7 +223,7 @@ class TrainFooter(QWidget):
 
     def _show_pins(self) -> None:
         count = len(self.pins)
-        self.pin_words.setText(str(count) if count else "none")
+        self.pin_words.setText(f"{count}, no more fit" if self._left_out else str(count) if count else "none")
         self.pin_words.setToolTip("\n".join(str(path) for path in self.pins))
         self.unpin_button.setVisible(count > 0)
 

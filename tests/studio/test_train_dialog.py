@@ -148,7 +148,7 @@ def test_a_folder_and_start_are_enough(dialog: TrainDialog, photos: Path, scans:
         )
     ]
     assert not dialog.footer.start_button.isEnabled()  # it is on its way: not twice
-    assert dialog.footer.reason.text() == "Starting…"
+    assert dialog.footer.reason.text() == "Starting… It goes on if you close this window."
     dialog.show_trouble("The disk is full.", "the whole story")
     assert dialog.footer.start_button.isEnabled()
     assert dialog.message.sentence.text() == "The disk is full."
@@ -500,6 +500,11 @@ def test_the_footer_is_in_the_plan(dialog: TrainDialog, tmp_path: Path, monkeypa
     assert plan is not None
     assert (plan.device, plan.threads, plan.low_priority, plan.pins) == ("cpu", 1, False, tuple(pins))
     assert plan.folder == tmp_path / "elsewhere" / "drawn faces"
+    footer.set_pins(tuple(pins * 9))
+    assert (len(footer.pins), footer.pin_words.text()) == (16, "16, no more fit")
+    QTest.mouseClick(footer.unpin_button, Qt.MouseButton.LeftButton)
+    assert footer.pin_words.text() == "none"
+    footer.set_pins(tuple(pins))
     queued: list[StartPlan] = []
     dialog.queue_wanted.connect(queued.append)
     QTest.mouseClick(footer.queue_button, Qt.MouseButton.LeftButton)

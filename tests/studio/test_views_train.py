@@ -277,6 +277,7 @@ def test_what_is_dropped_names_a_collection(tmp_path: Path) -> None:
     assert chosen_data([]) == ("", "")
     assert chosen_data([tmp_path / "birds.v2"]) == (str(tmp_path / "birds.v2"), "")
     assert chosen_data([archive]) == (str(archive), "")
+    assert chosen_data([tmp_path / "notes.txt"]) == (str(tmp_path / "notes.txt"), "")
     assert chosen_data([photo])[0] == str(tmp_path / "birds.v2")
     assert chosen_data([tmp_path / "birds.v2", archive])[1]
     assert [data_name(str(p)) for p in (tmp_path / "birds.v2", archive)] == ["birds.v2", "birds"]
