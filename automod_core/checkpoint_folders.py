@@ -21,7 +21,7 @@ LATEST, BEST = "latest", "best"
 MODEL, STATE, ABOUT = "model.safetensors", "state.pt", "checkpoint.json"
 FORMAT_VERSION = 1
 _LARGEST = 1 << 16  # bytes of checkpoint.json
-_NAME = re.compile(r"\d{9,}")
+_NAME = re.compile(r"[0-9]{9,18}")
 _OWN = (CHECKPOINTS, "sheets", "events")  # folders of a run into which only the process that trains it writes
 PART = ".part"  # ends the name of a folder that is being written or removed
 

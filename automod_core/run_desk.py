@@ -71,6 +71,8 @@ def post(folder: Path, kind: str, values: dict[str, Any] | None = None) -> str:
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there any more; take it off the list.")
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
     _write(folder / DESK / f"{name}.json", {"kind": kind, "values": values or {}})
     return name

@@ -13,7 +13,7 @@ from automod_core.config_file import load_config, write_config
 from automod_core.errors import UserError
 from automod_core.files import atomic_file
 from automod_core.report import JsonLines
-from automod_core.run_folder import CONFIG, LOG, check_run
+from automod_core.run_folder import CONFIG, LOG, NewerError, check_run
 from automod_core.run_lock import only_one
 from automod_core.run_state import FINISHED, PAUSED, STOPPED, RunState, read_state, write_state
 from automod_core.schedule import Phase, moment_at
@@ -238,12 +238,26 @@ def edit_stopped(folder: Path, edit: RunEdit) -> Applied:
     """
     check_run(folder)
     with only_one(folder):
-        state = read_state(folder)
+        state = _state_so_far(folder)
         seen = find_checkpoint(folder).images_seen
         applied = apply_edit(folder, edit, seen)
         at = seen if applied.went_back_to is None else applied.went_back_to
         write_state(folder, _state_at(state, applied.config, at))
     return applied
+
+
+def _state_so_far(folder: Path) -> RunState | None:
+    """The state of a run; None if it has none that can be read: it is written anew.
+
+    Raises:
+        NewerError: a newer version wrote it.
+    """
+    try:
+        return read_state(folder)
+    except NewerError:
+        raise
+    except UserError:
+        return None
 
 
 def _state_at(state: RunState | None, config: TrainConfig, images_seen: int) -> RunState:

@@ -259,8 +259,8 @@ class RunGlance:
 def glance(folder: Path) -> RunGlance:
     """Look at a run's folder; never raises for what a folder can hold."""
     try:
-        checkpoints = tuple(int(path.name) for path in checkpoint_paths(folder))
-        condition, sentence, state = _condition(folder, checkpoints)
+        condition, sentence, state = _condition(folder)
+        checkpoints = _checkpoints(folder)
         best = pointed(folder, BEST)
         return RunGlance(
             folder=folder,
@@ -281,7 +281,7 @@ def glance(folder: Path) -> RunGlance:
 _Found = tuple[str, str, RunState]  # condition, sentence, state
 
 
-def _condition(folder: Path, checkpoints: tuple[int, ...]) -> _Found:
+def _condition(folder: Path) -> _Found:
     if not folder.is_dir():
         return DAMAGED, f"{folder} is not there any more; take it off the list.", RunState(status=FAILED)
     try:
@@ -289,16 +289,16 @@ def _condition(folder: Path, checkpoints: tuple[int, ...]) -> _Found:
     except NewerError as error:
         return NEWER, str(error), RunState(status=STOPPED)
     except UserError as error:
-        _, _, state = _by_checkpoints(folder, checkpoints)
+        _, _, state = _by_checkpoints(folder)
         return DAMAGED, str(error), state
     if state is None:
-        return _by_checkpoints(folder, checkpoints)
+        return _by_checkpoints(folder)
     if state.is_running:
-        return _running(folder, state, checkpoints)
-    return _ended(folder, state, checkpoints)
+        return _running(folder, state)
+    return _ended(folder, state)
 
 
-def _running(folder: Path, state: RunState, checkpoints: tuple[int, ...]) -> _Found:
+def _running(folder: Path, state: RunState) -> _Found:
     """Find out whether a run that says so is really trained."""
     alive = is_alive(state.process) if state.process else False
     if alive is None:
@@ -307,25 +307,24 @@ def _running(folder: Path, state: RunState, checkpoints: tuple[int, ...]) -> _Fo
         return state.status, "", state
     again = read_state(folder)  # it may have ended just now
     if again is not None and not again.is_running:
-        return _ended(folder, again, checkpoints)
-    if not checkpoints:
+        return _ended(folder, again)
+    if not (checkpoints := _checkpoints(folder)):
         return CUT_OFF, "The run was cut off before it had saved anything; start it again.", state
     sentence = (
         f"The run was cut off at about {state.images_seen:,} images: its process was ended, or the power failed. "
-        f"Resume it, and it goes on from {checkpoints[0]:,} images."
+        f"Resume it, and it goes on from {_stands_at(folder, checkpoints):,} images."
     )
     return CUT_OFF, sentence, state
 
 
-def _by_checkpoints(folder: Path, checkpoints: tuple[int, ...]) -> _Found:
+def _by_checkpoints(folder: Path) -> _Found:
     """What is known of a run that does not say what it is doing, such as an older one."""
     try:
         check_run(folder)
         phases = _phases(folder / CONFIG, *_stamp(folder / CONFIG))
     except UserError as error:
         return DAMAGED, str(error), RunState(status=FAILED)
-    latest = pointed(folder, LATEST)
-    seen = int(latest) if latest and int(latest) in checkpoints else checkpoints[0]
+    seen = _stands_at(folder, _checkpoints(folder))
     ends = [sum(images for images, _ in phases[: number + 1]) for number in range(len(phases))]
     now = next((number for number, end in enumerate(ends) if seen < end), len(phases) - 1)
     status = TRAINING if is_locked(folder) else FINISHED if seen >= ends[-1] else STOPPED
@@ -333,12 +332,31 @@ def _by_checkpoints(folder: Path, checkpoints: tuple[int, ...]) -> _Found:
     return _problem(folder, state) or (status, "", state)
 
 
-def _ended(folder: Path, state: RunState, checkpoints: tuple[int, ...]) -> _Found:
+def _ended(folder: Path, state: RunState) -> _Found:
     """What is known of a run that says it is not trained now."""
-    if checkpoints:
-        return _problem(folder, state) or (state.status, state.message if state.status == FAILED else "", state)
-    sentence = state.message if state.status == FAILED else "It ended before it had saved anything; start it again."
-    return state.status, sentence, state
+    if not (checkpoints := _checkpoints(folder)):  # looked for once it has said so: it saves first
+        sentence = state.message if state.status == FAILED else "It ended before it had saved anything; start it again."
+        return state.status, sentence, state
+    if problem := _problem(folder, state):
+        return problem
+    if state.status == FAILED:
+        return FAILED, state.message, state
+    # A kill in the midst of a change (a step back, a longer run) leaves a state of before: the folder knows better.
+    total = sum(images for images, _ in _phases(folder / CONFIG, *_stamp(folder / CONFIG)))
+    seen = min(state.images_seen, _stands_at(folder, checkpoints))
+    status = STOPPED if state.status == FINISHED and seen < total else state.status
+    return status, "", replace(state, status=status, images_seen=seen, total_images=total)
+
+
+def _checkpoints(folder: Path) -> tuple[int, ...]:
+    """Images seen of each checkpoint, newest first."""
+    return tuple(int(path.name) for path in checkpoint_paths(folder))
+
+
+def _stands_at(folder: Path, checkpoints: tuple[int, ...]) -> int:
+    """Images seen of the checkpoint that a run goes on from."""
+    latest = pointed(folder, LATEST)
+    return int(latest) if latest and int(latest) in checkpoints else max(checkpoints, default=0)
 
 
 def _problem(folder: Path, state: RunState) -> _Found | None:

@@ -63,6 +63,12 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
     assert waiting(tmp_path) == ()
 
 
+def test_nothing_is_asked_of_a_run_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not there any more"):
+        post(tmp_path / "run", STOP)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_clear_desk_says_so_to_those_who_wait(tmp_path: Path) -> None:
     ids = [post(tmp_path, PAUSE), post(tmp_path, SHEET)]
     answer(tmp_path, Post(ids[0], PAUSE), "Paused.")

@@ -315,6 +315,12 @@ def test_a_finished_run_that_becomes_longer_can_be_resumed(tmp_path: Path) -> No
     assert (found.condition, found.can_resume, found.state.total_images) == (STOPPED, True, 400)
 
 
+def test_a_damaged_state_is_written_anew(folder: Path) -> None:
+    (folder / STATE).write_text("{")
+    edit_stopped(folder, RunEdit(extend=8))
+    assert (glance(folder).condition, glance(folder).state.total_images) == (STOPPED, 308)
+
+
 def test_a_run_that_is_trained_is_left_alone(folder: Path) -> None:
     with only_one(folder), pytest.raises(UserError, match="is being trained by another process"):
         edit_stopped(folder, RunEdit(extend=8))

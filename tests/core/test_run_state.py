@@ -327,11 +327,14 @@ def test_a_run_that_ends_while_it_is_looked_at(folder: Path, monkeypatch: pytest
     write_state(folder, replace(BUSY, process=GONE))
 
     def ended(process: Process) -> bool:
-        write_state(folder, replace(BUSY, status=FINISHED, process=GONE))
+        make_checkpoint(folder, 300)
+        (folder / LATEST).write_text("000000300\n")
+        write_state(folder, replace(BUSY, status=FINISHED, images_seen=300, process=GONE))
         return is_alive(process) is True
 
     monkeypatch.setattr(run_state, "is_alive", ended)
-    assert glance(folder).condition == FINISHED
+    found = glance(folder)
+    assert (found.condition, found.checkpoints[0]) == (FINISHED, 300)
 
 
 def test_a_run_that_was_cut_off_before_it_had_saved_anything(tmp_path: Path) -> None:
@@ -361,9 +364,25 @@ def test_a_run_that_failed_says_why(folder: Path) -> None:
 
 @pytest.mark.parametrize("status", [PAUSED, STOPPED, FINISHED])
 def test_a_run_that_ended_well(folder: Path, status: str) -> None:
-    write_state(folder, replace(BUSY, status=status))
+    if status == FINISHED:
+        make_checkpoint(folder, 300)
+        (folder / LATEST).write_text("000000300\n")
+    write_state(folder, replace(BUSY, status=status, images_seen=300 if status == FINISHED else 200))
     found = glance(folder)
     assert (found.condition, found.sentence, found.can_resume) == (status, "", status != FINISHED)
+
+
+def test_a_finished_run_whose_change_was_cut_off_can_be_resumed(tmp_path: Path) -> None:
+    """The step back is done, or the settings are written; the state of before is still there."""
+    for name, latest, total in (("back", 200, 300), ("longer", 300, 400)):
+        folder = make_run(tmp_path / name, {200: 0.5, 300: 0.4})
+        write_state(folder, RunState(status=FINISHED, images_seen=300, total_images=300))
+        assert glance(folder).condition == FINISHED
+        (folder / LATEST).write_text(f"{latest:09d}\n")
+        (folder / CONFIG).write_text((folder / CONFIG).read_text().replace("images = 200", f"images = {total - 100}"))
+        found = glance(folder)
+        assert (found.condition, found.can_resume) == (STOPPED, True)
+        assert (found.state.images_seen, found.state.total_images) == (latest, total)
 
 
 def test_a_run_that_was_stopped_before_it_had_saved_anything(tmp_path: Path) -> None:
