@@ -169,6 +169,16 @@ def test_dragging_the_end_changes_the_length_of_the_run(page: TrainPlanPage, sma
     assert page.chart.border_x(3) < page.chart.width()
 
 
+def test_while_the_end_is_dragged_everything_else_stays(page: TrainPlanPage) -> None:
+    x, y, other = page.chart.border_x(3), page.chart.height() - 60.0, page.chart.border_x(1)
+    mouse(page, QEvent.Type.MouseButtonPress, QPointF(x, y))
+    mouse(page, QEvent.Type.MouseMove, QPointF(x - 120, y))
+    assert page.chart.border_x(3) == pytest.approx(x - 120, abs=3)
+    assert page.chart.border_x(1) == pytest.approx(other)
+    mouse(page, QEvent.Type.MouseButtonRelease, QPointF(x - 120, y))
+    assert page.chart.border_x(3) == pytest.approx(x)  # and then it takes all the room again
+
+
 def test_a_phase_cannot_be_dragged_away_and_its_fade_grows_back(page: TrainPlanPage, small: TrainConfig) -> None:
     x, y = page.chart.border_x(2), page.chart.height() - 60.0
     left = QPointF(-200, y)
