@@ -118,6 +118,13 @@ class QueueFile:
         """The file."""
         return self._file.path
 
+    def stamp(self) -> int:
+        """Tells whether the file has changed: when it was written, in ns; 0 if it is not there. Costs one stat."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def take_trouble(self) -> str:
         """What had to be kept aside since the last call, as one sentence; "" for nothing."""
         return self._file.take_trouble()

@@ -63,6 +63,7 @@ class RunQueue(QObject):
         self._waits_for: RunGlance | None = None
         self._looking = self._look_again = False
         self._told = ""
+        self._empty = 0  # the stamp of a file in which nothing waits: no thread is needed to look at that again
         self._clock = QTimer(self, interval=_LOOK_EVERY_MS)
         self._clock.timeout.connect(self.look)
 
@@ -108,7 +109,7 @@ class RunQueue(QObject):
         """See whether it is the turn of the next run. Returns at once."""
         if self._looking:
             self._look_again = True
-        else:
+        elif self._entries or self._file.stamp() != self._empty:
             self._looking = True
             self._look("").ended.connect(self._look_ended)
 
@@ -140,6 +141,7 @@ class RunQueue(QObject):
         self.failed.emit(None, sentence, details)
 
     def _has_looked(self, _: Path, turn: Turned) -> None:
+        self._empty = -1 if turn.entries else turn.stamp
         self._show(turn.entries, turn.holder)
         if turn.started is not None:
             self.started.emit(turn.started)
@@ -181,6 +183,7 @@ class Turned:
         started: folder of the run that was started.
         failed: the entry that could not be started, with its problem.
         details: what is known of that.
+        stamp: of the file in which nothing waited.
     """
 
     entries: tuple[QueueEntry, ...]
@@ -188,12 +191,14 @@ class Turned:
     started: Path | None = None
     failed: QueueEntry | None = None
     details: str = ""
+    stamp: int = -1
 
 
 def take_turn(file: QueueFile, runs: KeptFile | None, home: Path | None, chosen: str, control: JobControl) -> Turned:
     """Start the run whose turn it is, if there is one. UserError if the queue cannot be read or written."""
-    if not file.path.exists() or not file.read():
-        return Turned(())
+    stamp = file.stamp()
+    if not stamp or not file.read():
+        return Turned((), stamp=stamp)
     turn = file.take(run_list.run_folders(runs, home), chosen)
     entry = turn.taken
     if entry is None:
