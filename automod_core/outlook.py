@@ -48,7 +48,7 @@ def _known_steps(config: TrainConfig, points: Sequence[Point]) -> dict[int, floa
     """Seconds of a step of each phase that the log tells of."""
     known, begin = {}, 0
     for index, end in enumerate(accumulate(phase.images for phase in config.phases)):
-        last = bisect_right(points, end, lo=begin, key=lambda point: point.get("images_seen", -math.inf))
+        last = bisect_right(points, float(end), lo=begin, key=lambda point: point.get("images_seen", -math.inf))
         speeds = [point.get("images_per_s", math.nan) for point in points[max(begin, last - _RECENT) : last]]
         usable = [speed for speed in speeds if 0 < speed < math.inf]
         if usable:

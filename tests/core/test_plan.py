@@ -1,6 +1,10 @@
 """What a run will take: measured in a dry run, or estimated, and told in a table."""
 
+import json
+import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +21,8 @@ from automod_core.plan_result import PhasePlan, Plan, render
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
 from automod_core.trainer import Trainer
+from tests.core.command_line import call, refused, wrong_usage
+from tests.core.data_sets import make_folder
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(code_size=6, decoder_channels=(5, 4, 3), encoder_channels=(3, 5, 4), extra_blocks=(1,))
@@ -187,3 +193,69 @@ def test_the_table() -> None:
         "Not enough memory for phase 2: give micro_batch, as in --set phases.all.micro_batch=4, "
         "or --activation-checkpointing.",
     ]
+
+
+def a_plan() -> Plan:
+    first, second, third = CONFIG.phases
+    parts = (
+        PhasePlan(first, 12.0, 300_000_000, measured=True, fits=True),
+        PhasePlan(second, math.nan, 2_500_000_000, measured=False, fits=True),
+        PhasePlan(third, 4000.0, None, measured=True, fits=False),
+    )
+    return Plan("cuda:1", parts, {"4 checkpoints": 4_000_000, "log": 20}, compiles=True)
+
+
+def test_plans_survive_json() -> None:
+    found = a_plan()
+    text = json.dumps(found.to_dict(), allow_nan=False)
+    again = Plan.from_dict(json.loads(text))
+    assert math.isnan(again.phases[1].seconds)
+    assert render(again) == render(found)
+    assert again.to_dict() == found.to_dict()
+    assert (again.measured, again.fits, again.memory) == (False, False, 2_500_000_000)
+    measured = replace(found, phases=found.phases[:1])
+    assert Plan.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{}, {"phases": 3}, {"phases": [{}]}, {"phases": [{"seconds": 1}], "disk": []}, []]
+)
+def test_what_is_no_plan_is_refused(nonsense: dict) -> None:
+    with pytest.raises(ValueError, match="no plan"):
+        Plan.from_dict(nonsense)
+    phase = a_plan().to_dict()["phases"][0]
+    with pytest.raises(ValueError, match=r"resolution|no plan"):
+        Plan.from_dict(a_plan().to_dict() | {"phases": [phase | {"phase": phase["phase"] | {"resolution": 5}}]})
+
+
+def test_a_plan_needs_no_torch_to_be_read() -> None:
+    check = "import sys, automod_core.plan_result, automod_core.network_work; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+# ---- the command ----
+
+SMALL_WORDS = (
+    "--preset",
+    "small",
+    "--set",
+    "phases=[{resolution = 8, images = 80, fade_images = 0, batch = 4, lr = 1e-3}]",
+)
+
+
+def test_the_command_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_folder(tmp_path / "photos", 5)
+    assert call("train", "--plan", "--json", "--data", folder, "--device", "cpu", *SMALL_WORDS) == 0
+    first, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {"progress": {"done": 1, "total": 1}}
+    found = Plan.from_dict(last["plan"])
+    assert (found.device, found.phases[0].steps, found.phases[0].measured) == ("cpu", 20, True)
+    assert found.disk["pictures, prepared once"] == 5 * 3 * (16 + 64)
+    assert sorted(os.listdir(tmp_path)) == ["photos"]
+
+
+def test_the_command_for_people_and_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "--plan", "--device", "cpu", *SMALL_WORDS) == 0
+    assert capsys.readouterr().out.startswith("phase  pixels  images")
+    assert "--json belongs to --plan" in wrong_usage(capsys, "train", "--json", "--data", "demo", "--out", "x")
+    assert "gone" in refused(capsys, "train", "--plan", "--json", "--data", "gone", "--device", "cpu", *SMALL_WORDS)
