@@ -144,7 +144,7 @@ def read_pinned_files(
     """Read pinned photos one by one, each with where it lies: its pixels (R, R, 3), uint8; as read_pinned."""
     for file in list_pinned(folder, tell):
         try:
-            photo = load_photo(file.path, name=f"The pinned photo {file.name}")
+            photo = load_photo(file.path, name=f"The pinned photo {file.name}", pixel_limit=_LARGEST_SIDE**2)
         except UserError as error:
             tell(str(error))
             continue

@@ -13,7 +13,7 @@ from PIL import Image
 from automod_core.errors import UserError
 from automod_core.photos import load_photo
 
-_PIXEL_LIMIT = 100_000_000  # of a sheet: 16 photos at 256 pixels make 10 million
+_PIXEL_LIMIT = 40_000_000  # of a sheet: 16 photos at 256 pixels make 12 million
 _MOST_KEPT = 8_000_000  # pixels of the sheets that are kept decoded: 32 MB, half a dozen usual sheets
 
 

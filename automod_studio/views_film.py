@@ -108,6 +108,7 @@ class Cell:
         box: of the picture on the sheet; None for the whole sheet.
         x, y, width, height: in device-independent pixels.
         missing: words that stand there instead, if there is no such picture.
+        tip: what it is, in words.
         resolution: pixels per side of the picture as the networks know it; 0 if nobody knows.
     """
 
@@ -118,6 +119,7 @@ class Cell:
     height: int
     missing: str = ""
     resolution: int = 0
+    tip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +181,22 @@ def sheet_plan(sheet: Sheet, width: int, height: int, words_px: int) -> FilmPlan
     for number, row in enumerate(layout.rows):
         y = top + number * (side + _GAP)
         words.append(Words(_ROW_WORDS.get(row.name, row.label), indent, y, words_px, side))
-        cells += _row_cells(row, layout.resolution, indent + left, y, side)
+        cells += _row_cells(row, layout, indent + left, y, side)
     for column, name in enumerate(layout.names[:columns]):
         x = indent + left + column * (side + _GAP)
         words.append(Words(Path(name).stem, x, top - head, side, head, "centre", quiet=True))
     return FilmPlan(sheet.png, sheet.changed, tuple(cells), tuple(words), needed if needed > height else 0)
 
 
-def _row_cells(row: SheetRow, resolution: int, x: int, y: int, side: int) -> list[Cell]:
-    boxes = [(row.left + column * row.step, row.top) for column in range(row.count)]
-    return [
-        Cell((left, top, left + row.side, top + row.side), x + k * (side + _GAP), y, side, side, resolution=resolution)
-        for k, (left, top) in enumerate(boxes)
-    ]
+def _row_cells(row: SheetRow, layout: SheetLayout, x: int, y: int, side: int) -> list[Cell]:
+    cells, subjects = [], () if row.name == SAMPLES else subjects_of(layout)
+    for column in range(row.count):
+        left, step = row.left + column * row.step, column * (side + _GAP)
+        box = (left, row.top, left + row.side, row.top + row.side)
+        whose = f"{subjects[column].label} · " if column < len(subjects) else ""
+        tip = whose + _ROW_WORDS.get(row.name, row.label)
+        cells.append(Cell(box, x + step, y, side, side, resolution=layout.resolution, tip=tip))
+    return cells
 
 
 def photo_plan(sheet: Sheet, subject: Subject, ranges: Sequence[str], width: int, height: int) -> FilmPlan:
@@ -221,7 +226,7 @@ def photo_plan(sheet: Sheet, subject: Subject, ranges: Sequence[str], width: int
         y = top + number // across * (side + _WORDS_PX + 2 * _GAP)
         box = None if layout is None or column is None else layout.box(name, column)
         missing = "" if box else "Not yet" if column is not None else "Not on this sheet"
-        cells.append(Cell(box, x, y, side, side, missing, layout.resolution if layout else 0))
+        cells.append(Cell(box, x, y, side, side, missing, layout.resolution if layout else 0, text))
         words.append(Words(text, x, y + side, side, _WORDS_PX, "centre", quiet=True))
     return FilmPlan(sheet.png, sheet.changed, tuple(cells), tuple(words))
 

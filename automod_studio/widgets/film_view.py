@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
 
 from automod_core.sheet_layout import Sheet
 from automod_studio.film_pictures import FilmReply, FilmRequest, cuts_at
@@ -145,6 +145,18 @@ class FilmCanvas(QWidget):
         self.setMinimumHeight(0)
         self.setAccessibleName(text)
         self.update()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
+            return True
+        return super().event(event)
+
+    def tip_at(self, point: QPoint) -> str:
+        """What the picture under the pointer is."""
+        cells = () if self.plan is None else self.plan.cells
+        under = (cell.tip for cell in cells if QRect(cell.x, cell.y, cell.width, cell.height).contains(point))
+        return next(under, "")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

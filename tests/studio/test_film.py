@@ -254,6 +254,17 @@ def test_the_newest_sheet_is_shown_whole(page: FilmPage) -> None:
     assert page.view.canvas.accessibleName() == "Whole sheet, 3,000 images · 16 × 16 pixels"
 
 
+def test_every_picture_tells_what_it_is(page: FilmPage) -> None:
+    cells = page.view.canvas.plan.cells
+    tips = [page.view.canvas.tip_at(QPoint(cell.x + 3, cell.y + 3)) for cell in cells]
+    assert tips[:4] == [
+        f"{who} · Originals (A)" for who in ("anna.jpg", "ben.jpg", "anna.jpg (2)", "Training picture 1")
+    ]
+    assert tips[13] == "ben.jpg · A, coarse from B"
+    assert tips[-1] == "Random samples"
+    assert page.view.canvas.tip_at(QPoint(0, 0)) == ""
+
+
 def test_it_stays_at_the_newest_until_the_person_goes_back(page: FilmPage, run: Path, qtbot) -> None:
     draw_sheet(run, 3100)
     page.show_run(run, list_sheets(run), True)
