@@ -67,7 +67,6 @@ class CurvePlot(pg.PlotWidget):
         self.setAccessibleName(f"Curve: {spec.title}")
         self.setAccessibleDescription(spec.help)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumHeight(72)
         self._prepare()
         self.dress()
 

@@ -40,6 +40,8 @@ _SHORTEST = 16.0  # images that the plots show at least
 _NO_COMPARISON = "No other run"
 _HINT = "Images seen · wheel zooms, drag moves, double-click shows everything"
 _LINES_AT_ONCE = 4000
+_MAKE_EVERY_MS = 20  # a plot: it takes as long to make one
+_PLOT_HEIGHT = 72
 _REST_MS = 30  # several changes at once are drawn once
 
 
@@ -67,6 +69,7 @@ class RunCurves(QWidget):
         self._chosen: Path | None = None
         self._offered: list[tuple[str, Path | None]] = []
         self._titles: list[QLabel] = []
+        self._places: list[QWidget] = []
         self.bars = [PhaseBar(LEFT_PX, RIGHT_PX) for _ in range(_COLUMNS)]
         self.readout = ElidedLabel(_HINT)
         self._drawing = QTimer(self)
@@ -81,8 +84,13 @@ class RunCurves(QWidget):
         self._drawing_next = QTimer(self)
         self._drawing_next.setSingleShot(True)
         self._drawing_next.timeout.connect(self._draw_next)
+        self._making = QTimer(self)  # not singleShot(0): what that posts, one after the other, lets nothing in between
+        self._making.setSingleShot(True)
+        self._making.setInterval(_MAKE_EVERY_MS)
+        self._making.timeout.connect(self._make_next)
         self._lay_out()
-        self._make_next()
+        self._show_titles()
+        self._making.start()
 
     # ---- assembly ----
 
@@ -118,6 +126,8 @@ class RunCurves(QWidget):
         for column, bar in enumerate(self.bars):
             self._grid.addWidget(bar, 0, column)
             self._grid.setColumnStretch(column, 1)
+        for number in range(len(PLOTS)):
+            self._make_place(number)
         self.readout.setFont(small_font(self.font()))
         self.readout.setProperty("role", "hint")
         column_box = QVBoxLayout(self)
@@ -127,30 +137,39 @@ class RunCurves(QWidget):
         column_box.addLayout(self._grid, 1)
         column_box.addWidget(self.readout)
 
-    def _make_next(self) -> None:
-        """A plot takes 20 ms to make: one each time the window has a moment."""
-        number = len(self.plots)
+    def _make_place(self, number: int) -> None:
+        """Title of a plot, and the place that the plot will take: what comes later moves nothing."""
         row, column = divmod(number, _COLUMNS)
-        plot = CurvePlot(PLOTS[number], shows_images=row == (len(PLOTS) - 1) // _COLUMNS)
         title = QLabel()
         title.setTextFormat(Qt.TextFormat.RichText)
         title.setFont(small_font(self.font()))
         title.setToolTip(PLOTS[number].help)
         title.setContentsMargins(LEFT_PX, GRID, 0, 0)
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # values must not move the columns
+        place = QWidget()
+        place.setMinimumHeight(_PLOT_HEIGHT)
+        QVBoxLayout(place).setContentsMargins(0, 0, 0, 0)
         self._grid.addWidget(title, 1 + 2 * row, column)
-        self._grid.addWidget(plot, 2 + 2 * row, column)
+        self._grid.addWidget(place, 2 + 2 * row, column)
         self._grid.setRowStretch(2 + 2 * row, 1)
+        self._titles.append(title)
+        self._places.append(place)
+
+    def _make_next(self) -> None:
+        """A plot takes 20 ms to make: one each time the window has a moment."""
+        number = len(self.plots)
+        plot = CurvePlot(PLOTS[number], shows_images=number >= len(PLOTS) - _COLUMNS)
+        place = self._places[number].layout()
+        assert place is not None
+        place.addWidget(plot)
         plot.range_wanted.connect(self._move_to)
         plot.hovered.connect(self._hover)
         plot.left.connect(lambda: self._hover(None))
         plot.whole_wanted.connect(self.show_whole)
         self.plots.append(plot)
-        self._titles.append(title)
         self._furnish(plot)
-        self._show_titles()
         if len(self.plots) < len(PLOTS):
-            QTimer.singleShot(0, self, self._make_next)
+            self._making.start()
         else:
             self.ready.emit()
 
@@ -316,8 +335,8 @@ class RunCurves(QWidget):
         plot.show_band(margin_band(config, lines))
 
     def _show_titles(self) -> None:
-        for title, plot in zip(self._titles, self.plots, strict=True):
-            title.setText(self._title_of(plot.spec))
+        for title, spec in zip(self._titles, PLOTS, strict=True):
+            title.setText(self._title_of(spec))
 
     def _title_of(self, spec: PlotSpec) -> str:
         """Name, and the values under the pointer or the newest ones, each in the colour of its curve."""

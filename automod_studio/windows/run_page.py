@@ -14,11 +14,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QStackedWidge
 
 from automod_core.run_folder import OUTPUT
 from automod_core.run_log import Event
-from automod_core.run_state import RunGlance
+from automod_core.run_state import TRAINING, RunGlance
 from automod_core.sheet_layout import Sheet
 from automod_core.train_config import TrainConfig
 from automod_core.watchdog import Trouble
 from automod_studio.run_alarms import EDIT, TROUBLE, alarms_of, has_given_up
+from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views_run import header_view, log_line
 from automod_studio.widgets.alarm_bar import AlarmBar
@@ -52,8 +53,9 @@ class RunPage(QWidget):
     pin_wanted = Signal(object)
     sheet_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._remembered = settings
         self.glance: RunGlance | None = None
         self.config: TrainConfig | None = None
         self.events: tuple[Event, ...] = ()
@@ -261,14 +263,14 @@ class RunPage(QWidget):
             return
         from automod_studio.windows.film_page import FilmPage
 
-        film = self.film = FilmPage()
+        film = self.film = FilmPage(settings=self._remembered)
         film.pin_wanted.connect(self.pin_wanted)
         film.sheet_wanted.connect(self.sheet_wanted)
         self._film_place.addWidget(film)
 
     def _show_film(self) -> None:
         if self.film is not None and self.glance is not None:
-            self.film.show_run(self.glance.folder, self.sheets, self.glance.is_running)
+            self.film.show_run(self.glance.folder, self.sheets, self.glance.condition == TRAINING)
 
     def _open_output(self) -> None:
         if self.glance is not None:

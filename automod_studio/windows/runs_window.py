@@ -99,7 +99,7 @@ class RunsWindow(QWidget):
         self._busy: dict[Path, str] = {}  # what was asked of a run from here, while it is being done
         self._wanted: Path | None = None  # a run that is to be chosen once it is there
         self._open_dialog: QDialog | None = None
-        self.list, self.queue_list, self.page, self.empty = RunList(), QueueList(), RunPage(), RunsEmpty()
+        self.list, self.queue_list, self.page, self.empty = RunList(), QueueList(), RunPage(settings), RunsEmpty()
         self.setWindowTitle("Training runs")
         self.setMinimumSize(_SMALLEST)
         self.resize(_FIRST_SIZE)
