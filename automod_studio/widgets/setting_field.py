@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QWheelEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
 from automod_core.settings import Setting
 from automod_studio.theme import GRID, MARGIN, colors_of
-from automod_studio.views_train import FieldView, Place, limits_words, meant, tip_of
+from automod_studio.views_train import PLACES, FieldView, Place, limits_words, meant, tip_of
 from automod_studio.widgets.labels import hint_label, icon_button
 
-_LABEL_PX, _EDITOR_PX, _LIST_PX = 152, 124, 252
+_NUMBER_LETTERS, _LIST_LETTERS = 17, 36  # room in a line, of average width
 _MARK_PX = 3
 _MOST_LETTERS = 400
 #: What the choices of the settings mean to people who do not know them.
@@ -76,7 +76,8 @@ class SettingField(QWidget):
             editor.setMaxLength(_MOST_LETTERS)
         if not isinstance(editor, QCheckBox):
             wide = self.setting.is_list or isinstance(editor, QComboBox)
-            editor.setFixedWidth(_LIST_PX if wide else _EDITOR_PX)
+            letters = _LIST_LETTERS if wide else _NUMBER_LETTERS
+            editor.setFixedWidth(letters * self.fontMetrics().averageCharWidth() + 2 * GRID)
         editor.setMinimumHeight(7 * GRID)
         editor.setAccessibleName(self.setting.label)
         editor.setToolTip(tip_of(self.place))
@@ -84,7 +85,7 @@ class SettingField(QWidget):
 
     def _lay_out(self) -> None:
         label = QLabel(self.setting.label)
-        label.setFixedWidth(_LABEL_PX)
+        label.setFixedWidth(_label_width(self.fontMetrics()))
         label.setBuddy(self.editor)
         label.setToolTip(self.editor.toolTip())
         unit = hint_label(limits_words(self.setting))
@@ -170,3 +171,8 @@ class SettingField(QWidget):
         colors = colors_of(self)
         color = QColor(colors.poor if self._view.problem else colors.accent)
         QPainter(self).fillRect(0, GRID, _MARK_PX, self.height() - 2 * GRID, color)
+
+
+def _label_width(metrics: QFontMetrics) -> int:
+    """Room for the longest label of all, so that the fields stand in one column."""
+    return max(metrics.horizontalAdvance(setting.label) for setting in PLACES.values()) + 2 * GRID

@@ -119,7 +119,6 @@ class TrainDialog(QDialog):
 
     def _lay_out(self) -> None:
         self.setWindowTitle("Train a model")
-        self.setMinimumSize(_SMALLEST)
         self.resize(_SIZE)
         self.setAcceptDrops(True)
         self.setModal(False)
@@ -134,6 +133,7 @@ class TrainDialog(QDialog):
         column.addWidget(self.tabs, 1)
         column.addWidget(Hairline())
         column.addWidget(self.footer)
+        self.setMinimumSize(_SMALLEST.expandedTo(self.minimumSizeHint()))  # larger with a larger font
         self.footer.start_button.setDefault(True)  # for its looks: see keyPressEvent
 
     def _connect(self) -> None:

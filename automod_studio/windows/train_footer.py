@@ -31,7 +31,8 @@ from automod_studio.windows.form_rows import short_path
 
 _DEVICES = (("auto", "Automatic"), ("cpu", "Processor"), ("cuda", "Graphics card (CUDA)"))
 _PARENT, _LOW = "training/folder", "training/low_priority"  # keys of the settings
-_FIELD_PX, _NAME_PX, _THREADS_PX = 7 * GRID, 200, 124
+_FIELD_PX = 7 * GRID
+_NAME_LETTERS, _THREADS_LETTERS = 28, 18  # room in a line, of average width
 
 
 class TrainFooter(QWidget):
@@ -112,9 +113,10 @@ class TrainFooter(QWidget):
         folder = _row(self.folder, self.folder_button, stretch=0)
         pins = _row(self.pin_words, self.pin_button, self.unpin_button)
         machine = _row(self.threads, self.low_priority)
-        self.name.setFixedWidth(_NAME_PX)
-        self.device.setFixedWidth(_NAME_PX)
-        self.threads.setFixedWidth(_THREADS_PX)
+        letter = self.fontMetrics().averageCharWidth()
+        self.name.setFixedWidth(_NAME_LETTERS * letter)
+        self.device.setFixedWidth(_NAME_LETTERS * letter)
+        self.threads.setFixedWidth(_THREADS_LETTERS * letter)
         grid = QGridLayout()
         grid.setHorizontalSpacing(2 * GRID)
         grid.setVerticalSpacing(GRID)

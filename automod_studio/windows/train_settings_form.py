@@ -24,7 +24,7 @@ from automod_studio.widgets.labels import hint_label, link_button, title_label
 from automod_studio.widgets.setting_field import SettingField
 from automod_studio.windows.train_presets import PresetRow
 
-_LIST_PX = 132
+_LIST_LETTERS = 17  # room in the list of groups, of average width
 _FIRST = "Data", "Model"  # headings; the others follow as in the schema
 
 
@@ -75,14 +75,15 @@ class TrainSettingsForm(QWidget):
         self.search.setAccessibleName("Search settings")
         self.search.setToolTip("Show the settings that these words are in (Ctrl+F)")
         self.only_changed.setToolTip("Show only settings that differ from the preset's, or that have a problem")
-        self.group_list.setFixedWidth(_LIST_PX)
+        width = _LIST_LETTERS * self.fontMetrics().averageCharWidth() + 2 * MARGIN
+        self.group_list.setFixedWidth(width)
         self.group_list.setAccessibleName("Groups of settings")
         self.group_list.setToolTip("Go to a group (arrows)")
         self.group_list.setIconSize(QSize(14, 14))
         for name in self._groups:
             item = QListWidgetItem(name, self.group_list)
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setSizeHint(QSize(_LIST_PX - 2 * GRID, 7 * GRID))
+            item.setSizeHint(QSize(width - 2 * GRID, max(7 * GRID, self.fontMetrics().height() + 2 * GRID)))
         self.plan_link.setToolTip("Resolution, length, batch, step size and margin of each phase are on the page Plan")
         self.plan_link.setAutoDefault(False)
         self.nothing.hide()
@@ -116,7 +117,6 @@ class TrainSettingsForm(QWidget):
         self._column.addStretch(1)
         self.fields_area = QScrollArea()
         self.fields_area.setWidgetResizable(True)
-        self.fields_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.fields_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.fields_area.setWidget(ground)
         return self.fields_area
