@@ -36,6 +36,7 @@ def export_run(
     which: str = LATEST,
     mirror: bool = True,
     tell: Callable[[str], object] = lambda sentence: None,
+    model: tuple[ModelCard, dict[str, Tensor]] | None = None,
 ) -> ModelCard:
     """Write the averaged networks of a checkpoint as a model file, cut to the blocks trained so far.
 
@@ -49,18 +50,20 @@ def export_run(
         which: the checkpoint: "latest", "best", or its images.
         mirror: whether the training mirrored half of the pictures.
         tell: called with a sentence for each damaged checkpoint that was passed over.
+        model: card and weights of the checkpoint, if it has been read already: a run that trains may remove it while
+            the pictures are prepared. `which` is passed over then.
 
     Raises:
         UserError: the run or the target cannot be used.
     """
-    model_card, state = read_model(find_checkpoint(folder, which, tell).model)
+    model_card, state = read_model(find_checkpoint(folder, which, tell).model) if model is None else model
     model_card = dataclasses.replace(model_card, **(card or {}))
     if pictures is not None:
-        model = Automodulator(model_card, state, torch.device("cpu"))
-        codes = _codes(model, pictures, mirror, progress)
+        network = Automodulator(model_card, state, torch.device("cpu"))
+        codes = _codes(network, pictures, mirror, progress)
         mean, factor = fit_prior(codes)
-        state |= {PRIOR_MEAN: mean, PRIOR_FACTOR: factor}
-        model_card = dataclasses.replace(model_card, preview=_preview(model, codes[:_PREVIEW_PICTURES]))
+        state = state | {PRIOR_MEAN: mean, PRIOR_FACTOR: factor}
+        model_card = dataclasses.replace(model_card, preview=_preview(network, codes[:_PREVIEW_PICTURES]))
     return save_model(target, model_card, state)
 
 

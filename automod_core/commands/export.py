@@ -52,16 +52,18 @@ def run(args: argparse.Namespace) -> int:
     from automod_core.checkpoint_folders import find_checkpoint
     from automod_core.config_file import load_config
     from automod_core.export import export_run
+    from automod_core.model_file import read_model
     from automod_core.run_folder import CONFIG, check_run
 
     check_run(args.folder)
     checkpoint = find_checkpoint(args.folder, args.checkpoint, warn)  # before pictures are read: it may be damaged
     check_target(args.out, [checkpoint.model])
+    model = read_model(checkpoint.model)  # now: a run that trains may remove it while the pictures are prepared
     config = load_config(args.folder / CONFIG)
     pictures = _pictures(args, config)
     fields = {} if args.name is None else {"name": args.name}
     with progress(args, "Encoding", "pictures") as report:
-        card = export_run(args.folder, args.out, fields, pictures, report, which=args.checkpoint, mirror=config.mirror)
+        card = export_run(args.folder, args.out, fields, pictures, report, mirror=config.mirror, model=model)
     if not args.quiet:
         size = card.architecture.resolution
         say(f"{args.out}: {card.name}, {size} x {size} pixels, {card.images_seen:,} images seen.")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from automod_core import export
 from automod_core.automodulator import load_model
-from automod_core.checkpoint_folders import STATE, checkpoint_paths
+from automod_core.checkpoint_folders import STATE, checkpoint_paths, find_checkpoint
+from automod_core.cli import main
 from automod_core.errors import UserError
 from automod_core.export import export_run
 from automod_core.images import to_uint8
@@ -53,6 +55,25 @@ def test_export_of_a_checkpoint(folder: Path, target: Path, which: str, images: 
 
 def test_export_of_the_best(folder: Path, target: Path) -> None:
     assert export_run(folder, target, which="best").images_seen in (24, 32)  # of the highest resolution
+
+
+def test_a_checkpoint_that_the_run_removes_meanwhile(folder: Path, target: Path, tmp_path: Path) -> None:
+    model = read_model(find_checkpoint(folder, "16").model)
+    assert export_run(tmp_path / "gone", target, which="16", model=model).images_seen == 16
+
+
+def test_the_command_needs_the_checkpoint_only_once(
+    folder: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+
+    def tidy(*_args: object) -> None:
+        shutil.rmtree(run / "checkpoints")
+
+    monkeypatch.setattr("automod_core.commands.export._pictures", tidy)
+    assert main(["export", str(run), "-o", str(target), "--checkpoint", "16", "-q"]) == 0
+    assert read_model(target)[0].images_seen == 16
 
 
 def test_export_of_what_is_not_there(folder: Path, target: Path, tmp_path: Path) -> None:
