@@ -8,7 +8,8 @@ import pytest
 
 from automod_core.config import ARCHITECTURES
 from automod_core.config_file import load_config, write_config
-from automod_core.presets import PRESETS, demo_preset
+from automod_core.network_work import multiply_adds
+from automod_core.presets import GROUPS, PRESETS, about, demo_preset, shown
 from automod_core.train_config import TrainConfig
 
 TABLE_1 = {
@@ -102,6 +103,48 @@ def test_table_1_differs_in_two_settings_alone() -> None:
         assert rows[name] == expected
         assert rows[name].total_images == 40_000_000
     assert len({(row.layer_weight, row.reconstruction_distance) for row in rows.values()}) == 4
+
+
+@pytest.mark.parametrize(("name", "side"), [("quick", 32), ("laptop", 64), ("gpu", 128)])
+def test_presets_for_own_photos(name: str, side: int) -> None:
+    config, small = PRESETS[name](), PRESETS["small"]()
+    assert config.phases[-1].resolution == config.model.resolution == side
+    assert config.model.style_gain == config.model.code_size**0.5
+    assert config.perceptual_weight == config.perceived_weight == 0  # a network for demo faces
+    assert config.decoder_learns_reconstruction
+    assert config.test_share > 0
+    assert config.cooldown_images < config.phases[-1].images
+    assert all(phase.margin > 0 for phase in config.phases[1:])
+    assert 8 <= config.total_images / config.checkpoint_images <= 50
+    assert 10 <= config.total_images / config.sheet_images <= 50
+    others = ("kl_weight", "cosine_weight", "layer_weight", "reconstruction_weight", "edge_weight", "uniformity_weight")
+    assert all(getattr(config, other) == getattr(small, other) for other in others)
+
+
+def test_quick_is_a_few_minutes_of_work() -> None:
+    """On a core that did 29 images a second of `demo` at 32x32: about 5 minutes."""
+    quick, demo = PRESETS["quick"](), demo_preset()
+    per_image = sum(multiply_adds(demo.model, 3)) * 29
+    work = sum(phase.images * sum(multiply_adds(quick.model, phase.level)) for phase in quick.phases)
+    assert 4 * 60 < work / per_image < 6 * 60
+    small, laptop = PRESETS["small"](), PRESETS["laptop"]()
+    assert small.total_images < laptop.total_images < demo.total_images
+    assert laptop.model == small.model
+
+
+def test_every_preset_is_described() -> None:
+    told = shown()
+    assert sorted(preset.name for preset in told) == sorted(PRESETS)
+    assert [preset.group for preset in told] == sorted((p.group for p in told), key=GROUPS.index)
+    assert {preset.group for preset in told} == set(GROUPS)
+    for preset in told:
+        assert about(preset.name) == preset
+        assert preset.summary.endswith(".")
+        assert 5 < len(preset.title) < 40
+        assert 30 < len(preset.summary) < 150
+    assert len({preset.title for preset in told}) == len(told)
+    with pytest.raises(KeyError):
+        about("none")
 
 
 def test_demo_and_small() -> None:
