@@ -217,7 +217,8 @@ def test_one_sentence_for_all_problems(places: list[Place], sentence: str) -> No
 
 def test_what_will_be_trained_in_a_line() -> None:
     draft = drafted(kl_weight="0.7")
-    assert ready_words(draft, draft.start).startswith("Laptop, 1 change: up to 64 pixels, 232,000 images")
+    images = f"{draft.start.total_images:,}"
+    assert ready_words(draft, draft.start) == f"Laptop, 1 change: up to 64 pixels, {images} images"
     assert ready_words(preset_draft("laptop"), draft.start).startswith("Laptop: ")
 
 
