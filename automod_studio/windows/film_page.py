@@ -22,6 +22,7 @@ from automod_studio.windows.pinned_panel import PinnedPanel
 from automod_studio.workers.film_reader import FilmReader
 
 _LOOK_MS = 1000  # from one look at whether other photos are pinned to the next
+_NOTHING_MS = 1500  # after which a run without sheets is told to have none
 _NARROW_PX = 720  # below which the pictures need the room of the list
 _NO_SHEETS = "The first sheet is drawn a little after training has begun."
 _NO_SHEETS_STOPPED = "This run has drawn no sheet yet."
@@ -46,6 +47,10 @@ class FilmPage(QWidget):
         self._following = False
         self._index = -1
         self._at_newest = True
+        self._nothing_comes = QTimer(self)  # those of another run are a moment on their way
+        self._nothing_comes.setSingleShot(True)
+        self._nothing_comes.setInterval(_NOTHING_MS)
+        self._nothing_comes.timeout.connect(self._say_nothing_comes)
         self._was_shown = False
         self._subject: Subject | None = None
         self._subjects: tuple[Subject, ...] = ()
@@ -96,6 +101,10 @@ class FilmPage(QWidget):
 
     def _take(self, sheets: tuple[Sheet, ...]) -> None:
         before = self.shown
+        if not sheets and before is None:
+            if self.view.canvas.message:
+                self._say_nothing_comes()  # it may be trained now, or no more
+            return
         self._sheets = sheets
         if not sheets:
             self._clear()
@@ -114,10 +123,15 @@ class FilmPage(QWidget):
         self._index = -1
         self.scrub.show_count(0, ())
         self.strip.show_sheets((), None)
-        self.view.show_message(_NO_SHEETS if self._following else _NO_SHEETS_STOPPED)
+        self.view.show_message("")
+        self._nothing_comes.start()
         self.moment.setText("")
         self._list_subjects()
         self._show_buttons()
+
+    def _say_nothing_comes(self) -> None:
+        if not self._sheets:
+            self.view.show_message(_NO_SHEETS if self._following else _NO_SHEETS_STOPPED)
 
     def _show_moment(self) -> None:
         sheet = self._sheets[self._index]

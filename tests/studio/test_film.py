@@ -401,10 +401,11 @@ def test_another_run_is_shown_from_its_newest_sheet(page: FilmPage, tmp_path: Pa
     assert not page.draw_button.isEnabled()
 
 
-def test_without_sheets_it_says_when_they_come(make_page, tmp_path: Path) -> None:
+def test_without_sheets_it_says_when_they_come(make_page, tmp_path: Path, qtbot) -> None:
     page = make_page()
     page.show_run(tmp_path, (), True)
-    assert "first sheet" in page.view.canvas.message
+    assert page.view.canvas.message == ""  # they may be on their way
+    qtbot.waitUntil(lambda: "first sheet" in page.view.canvas.message, timeout=5000)
     assert not page.scrub.isEnabled()
     for key in (Qt.Key.Key_Left, Qt.Key.Key_End, Qt.Key.Key_Home):
         QTest.keyClick(page.strip, key)
