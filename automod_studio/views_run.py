@@ -287,7 +287,7 @@ def _device_text(device: str) -> str:
 
 def _under_way(glance: RunGlance, busy: str) -> str:
     """What is being done; a run that already goes on again says so itself, though its start is still being watched."""
-    starts = busy in (RESUME, EXTEND, CHANGE, ROLL_BACK) and glance.is_running
+    starts = busy == RESUME and glance.is_running
     return state_text(glance) if starts or busy not in _UNDER_WAY else _UNDER_WAY[busy]
 
 

@@ -97,6 +97,7 @@ class RunsWindow(QWidget):
         self._follower: RunFollower | None = None
         self._compared: tuple[Path, RunFollower] | None = None
         self._busy: dict[Path, str] = {}  # what was asked of a run from here, while it is being done
+        self._changing: set[Path] = set()  # runs that stand, and go on once they are changed
         self._wanted: Path | None = None  # a run that is to be chosen once it is there
         self._open_dialog: QDialog | None = None
         self.list, self.queue_list, self.page, self.empty = RunList(), QueueList(), RunPage(settings), RunsEmpty()
@@ -216,6 +217,9 @@ class RunsWindow(QWidget):
 
     def _show_runs(self, _: object = None) -> None:
         runs = self.library.runs
+        for run in runs:
+            if run.is_running and run.folder in self._changing and run.folder in self._busy:
+                self._busy[run.folder] = RESUME  # it is changed, and starts
         self.list.show_runs(runs, self.library.sizes, self._busy)
         if self._wanted is not None and self._run(self._wanted) is not None:
             self.show_run(self._wanted)
@@ -306,6 +310,7 @@ class RunsWindow(QWidget):
     def _busy_changed(self, folder: Path) -> None:
         if not self.run_actions.is_busy(folder):
             self._busy.pop(folder, None)
+            self._changing.discard(folder)
             if self._follower is not None:
                 self._follower.look()
         self._show_runs()
@@ -316,6 +321,9 @@ class RunsWindow(QWidget):
         self._open(dialog)
 
     def _edit(self, folder: Path, action: str, edit: RunEdit, resume: bool) -> None:
+        run = self._run(folder)
+        if resume and run is not None and not run.is_running:
+            self._changing.add(folder)
         self._do(folder, action, lambda run: self.run_actions.edit(run, edit, resume=resume))
 
     def _snapshot(self, folder: Path, target: Path, which: str) -> None:

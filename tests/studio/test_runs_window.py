@@ -20,6 +20,7 @@ from automod_core.run_state import (
     FAILED,
     FINISHED,
     PAUSED,
+    PREPARING,
     STOPPED,
     TRAINING,
     RunGlance,
@@ -371,6 +372,13 @@ def test_change_the_step_size_of_a_run_that_stands(qtbot, opened, folders) -> No
     assert "The margin is 0.025 instead of 0.05" in dialog.outcome.text()
     press(dialog.do_button)
     assert opened.actions.asked == [(folders[1], "edit", RunEdit(margin=0.025), True)]
+    state = opened.window.page.header.state
+    assert state.text() == "Changing the settings…"
+    opened.library.show(opened.library.runs[0], a_run(folders[1], PREPARING))
+    assert state.text() == "Preparing"  # it starts already
+    assert not opened.window.page.header.buttons[v.STOP].isEnabled()
+    opened.actions.end(folders[1])
+    assert opened.window.page.header.buttons[v.STOP].isEnabled()
 
 
 def test_go_back(opened, folders) -> None:
