@@ -292,7 +292,7 @@ def _condition(folder: Path) -> _Found:
         _, _, state = _by_checkpoints(folder)
         return DAMAGED, str(error), state
     if state is None:
-        return _by_checkpoints(folder)
+        return _by_checkpoints(folder) if _checkpoints(folder) or not is_locked(folder) else _begins()
     if state.is_running:
         return _running(folder, state)
     return _ended(folder, state)
@@ -315,6 +315,11 @@ def _running(folder: Path, state: RunState) -> _Found:
         f"Resume it, and it goes on from {_stands_at(folder, checkpoints):,} images."
     )
     return CUT_OFF, sentence, state
+
+
+def _begins() -> _Found:
+    """What is known of a run that a process has just begun."""
+    return PREPARING, "", RunState(status=PREPARING)
 
 
 def _by_checkpoints(folder: Path) -> _Found:

@@ -394,6 +394,12 @@ def test_a_run_that_was_stopped_before_it_had_saved_anything(tmp_path: Path) -> 
     assert glance(tmp_path).sentence == "The pictures are gone."
 
 
+def test_a_run_that_has_only_just_begun(tmp_path: Path) -> None:
+    with only_one(tmp_path):
+        assert glance(tmp_path).condition == PREPARING
+    assert glance(tmp_path).condition == DAMAGED
+
+
 def test_older_runs_are_known_by_their_checkpoints(tmp_path: Path) -> None:
     stopped = glance(make_run(tmp_path / "stopped"))
     assert (stopped.condition, stopped.sentence, stopped.can_resume) == (STOPPED, "", True)
