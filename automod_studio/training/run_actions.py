@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from automod_core.errors import UserError
 from automod_core.pinned_photos import pin as pin_photos
-from automod_core.run_desk import PAUSE, PINS, SHEET, post
+from automod_core.run_desk import PINS, SHEET
 from automod_core.run_edits import RunEdit
 from automod_core.run_state import RunGlance
 from automod_studio.training import run_ask
@@ -109,7 +109,7 @@ class RunActions(QObject):
     def pause_and_forget(self, folder: Path) -> None:
         """Ask a run to pause, and do not wait for it: the window closes. A file is written, and that is all."""
         with suppress(UserError):
-            post(folder, PAUSE)
+            run_ask.pause_soon(folder)
 
     # ---- what goes on ----
 

@@ -37,7 +37,7 @@ from automod_core.run_state import (
     read_state,
     write_state,
 )
-from automod_studio.training.run_look import look_at
+from automod_studio.training.run_look import is_loading, look_at
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def ask(
         UserError: the run says no, or it cannot be done.
     """
     for _ in range(_TRIES):
-        run = look_at(folder)
+        run = _listening(folder, control)
         if not run.is_running:
             try:
                 return otherwise(run)
@@ -102,6 +102,14 @@ def ask(
         if answer is not None and _same_process(after, run):
             raise UserError(answer.sentence or f"“{run.name}” could not do that, and does not say why.")
     raise UserError(f"“{folder.name}” ends and starts again all the time; try again when it is at rest.")
+
+
+def _listening(folder: Path, control: Control) -> RunGlance:
+    """Look at a run, once its process listens if one was just started: that clears its desk first."""
+    while is_loading(run := look_at(folder)):
+        control.stop_if_cancelled()
+        time.sleep(_LOOK_EVERY_S)
+    return run
 
 
 def _answer(run: RunGlance, kind: str, values: dict[str, Any], control: Control) -> Answer | None:
@@ -149,6 +157,15 @@ def end_process(process: Process | None) -> None:
 def pause(folder: Path, control: Control) -> Done:
     """Save and end; the queue waits. UserError if the run is at its end, or cannot be read."""
     return ask(folder, PAUSE, {}, lambda run: _rest(run, PAUSED), control)
+
+
+def pause_soon(folder: Path) -> None:
+    """Ask a run to pause, and do not wait for it. Writes a small file at most. UserError if that cannot be done."""
+    run = look_at(folder)
+    if is_loading(run):
+        end_process(run.state.process)  # it would not see what is on its desk; it has nothing to lose yet
+    elif run.is_running:
+        run_desk.post(folder, PAUSE)
 
 
 def stop(folder: Path, control: Control) -> Done:

@@ -35,6 +35,11 @@ def look_at(folder: Path) -> RunGlance:
     return found
 
 
+def is_loading(run: RunGlance) -> bool:
+    """Whether its process was started, but does not say anything yet, nor hear."""
+    return run.condition == PREPARING and run.state.message == _LOADING
+
+
 def _not_begun(found: RunGlance) -> NotBegun:
     """How the run was ended; without settings and checkpoints the folder alone would look damaged."""
     try:

@@ -28,7 +28,7 @@ from automod_core.run_state import (
 )
 from automod_studio.training import launch, run_ask, run_models
 from automod_studio.training.run_actions import RunActions
-from automod_studio.training.run_look import look_at
+from automod_studio.training.run_look import is_loading, look_at
 from automod_studio.training.run_models import take_model
 from automod_studio.training.run_starter import start_run
 from automod_studio.workers import jobs
@@ -278,6 +278,29 @@ def test_a_run_that_was_killed_before_it_had_begun(tmp_path):
     found = look_at(folder)
     assert (found.condition, found.can_resume) == (CUT_OFF, True)
     assert launch.launch_again(folder, launch.ResumeOptions(data="demo"), Steady()) == folder
+
+
+def launch_only(monkeypatch, folder, data):
+    """Start a process, and do not wait until it says that it lives."""
+    monkeypatch.setattr(launch, "_await_life", lambda *args: None)
+    launch.launch_plan(make_plan(folder, data), Steady())
+    assert is_loading(look_at(folder))
+
+
+def test_what_is_asked_while_the_program_is_loaded_is_not_lost(tmp_path, monkeypatch):
+    """The process clears its desk when it begins: a post from before would be gone."""
+    folder = tmp_path / "anna"
+    launch_only(monkeypatch, folder, "mute")
+    assert "paused and saved" in run_ask.pause(folder, Steady()).sentence
+    assert look_at(folder).condition == PAUSED
+
+
+def test_the_window_closes_while_the_program_is_loaded(actions, qtbot, tmp_path, monkeypatch):
+    folder = tmp_path / "anna"
+    launch_only(monkeypatch, folder, "mute")
+    actions.pause_and_forget(folder)
+    qtbot.waitUntil(lambda: not look_at(folder).is_running)
+    assert look_at(folder).can_resume
 
 
 def test_only_that_process_is_ended(tmp_path):
