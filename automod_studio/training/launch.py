@@ -145,17 +145,17 @@ def launch_plan(plan: StartPlan, control: Control) -> Path:
     folder = plan.folder.absolute()
     check_new(folder)
     made = _make(folder)
-    try:
-        with _one_start(folder):
+    with _one_start(folder):
+        try:
             _await_end(folder, control)
             check_new(folder)  # another window may have been faster
             plain = plan.to_dict()
             how = Launch(device=plan.device, threads=plan.threads, low_priority=plan.low_priority, plan=plain)
             _launch(folder, plan.arguments(), how, control)
-    except BaseException:
-        if made:
-            _tidy(folder)
-        raise
+        except BaseException:
+            if made:
+                _tidy(folder)
+            raise
     return folder
 
 

@@ -92,7 +92,7 @@ def ends(process_folder):
 def test_a_run_saves_and_ends(actions, heard, running, name, condition):
     before = time.perf_counter()
     getattr(actions, name)(running)
-    assert time.perf_counter() - before < 0.05
+    assert time.perf_counter() - before < 0.3
     assert actions.is_busy(running)
     assert heard.wait_for("busy") == ("busy", running)
     assert heard.wait_for("done", "failed") == ("done", running, f"The run is {condition} and saved at 200 images.")

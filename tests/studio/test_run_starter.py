@@ -46,7 +46,7 @@ def test_a_run_lives_and_is_found_again(starter, heard, tmp_path):
     folder = tmp_path / "elsewhere" / "anna"
     before = time.perf_counter()
     starter.start(make_plan(folder, "demo", threads=3))
-    assert time.perf_counter() - before < 0.05
+    assert time.perf_counter() - before < 0.3
     assert starter.is_starting(folder)
     assert heard.wait_for("started", "failed") == ("started", folder)
     assert not starter.is_starting(folder)
@@ -173,6 +173,32 @@ def test_two_windows_start_one_run(tmp_path):
     assert outcomes.count(folder) == 1
     assert [outcome for outcome in outcomes if outcome != folder and "already" not in outcome] == []
     assert len([process for process in launch._children if process.poll() is None]) == 1
+
+
+def test_the_window_that_comes_too_late_removes_nothing(tmp_path, monkeypatch):
+    """It made the folder, but the other one was faster to lock it."""
+    folder, real = tmp_path / "anna", launch._make
+    started = []
+
+    def make(path):
+        made = real(path)
+        if made:  # the other window comes in between
+            started.append(launch.launch_plan(make_plan(folder, "demo"), Steady()))
+        return made
+
+    monkeypatch.setattr(launch, "_make", make)
+    with pytest.raises(UserError, match="already"):
+        launch.launch_plan(make_plan(folder, "demo"), Steady())
+    assert started == [folder]
+    assert look_at(folder).condition == TRAINING
+
+
+def test_a_folder_that_is_locked_is_left_alone(tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    with launch._one_start(folder), pytest.raises(UserError, match="is being started already"):
+        launch.launch_plan(make_plan(folder, "demo"), Steady())
+    assert folder.exists()
 
 
 def test_one_window_asks_twice(starter, heard, tmp_path):
