@@ -22,6 +22,7 @@ from PIL import Image
 from automod_core.config_file import load_config
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
+from automod_core.own_png import read_png
 from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.run_folder import CONFIG, PINNED
 
@@ -144,7 +145,7 @@ def read_pinned_files(
     """Read pinned photos one by one, each with where it lies: its pixels (R, R, 3), uint8; as read_pinned."""
     for file in list_pinned(folder, tell):
         try:
-            photo = load_photo(file.path, name=f"The pinned photo {file.name}", pixel_limit=_LARGEST_SIDE**2)
+            photo = read_png(file.path, f"The pinned photo {file.name}", _LARGEST_SIDE**2)
         except UserError as error:
             tell(str(error))
             continue

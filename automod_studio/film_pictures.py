@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from automod_core.errors import UserError
-from automod_core.photos import load_photo
+from automod_core.own_png import read_png
 
 _PIXEL_LIMIT = 40_000_000  # of a sheet: 16 photos at 256 pixels make 12 million
 _MOST_KEPT = 8_000_000  # pixels of the sheets that are kept decoded: 32 MB, half a dozen usual sheets
@@ -88,7 +88,7 @@ class FilmPages:
         if key in self._pages:
             self._pages.move_to_end(key)
             return self._pages[key]
-        page = load_photo(png, name=f"The sheet {png.name}", pixel_limit=_PIXEL_LIMIT)
+        page = read_png(png, f"The sheet {png.name}", _PIXEL_LIMIT)
         self._pages[key] = page
         while self.kept_pixels > _MOST_KEPT and len(self._pages) > 1:
             self._pages.popitem(last=False)

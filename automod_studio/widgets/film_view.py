@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
 
 from automod_core.sheet_layout import Sheet
@@ -120,7 +120,13 @@ class FilmView(QScrollArea):
 
 
 class FilmCanvas(QWidget):
-    """Pictures in their places, with their words; or only words."""
+    """Pictures in their places, with their words; or only words.
+
+    Signals:
+        pressed(): the mouse went down on it.
+    """
+
+    pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -151,6 +157,9 @@ class FilmCanvas(QWidget):
             QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
             return True
         return super().event(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.pressed.emit()
 
     def tip_at(self, point: QPoint) -> str:
         """What the picture under the pointer is."""

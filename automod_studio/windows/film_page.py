@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -256,8 +256,7 @@ class FilmPage(QWidget):
         self.setMinimumSize(480, 360)
 
     def _connect(self) -> None:
-        self.view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a click on the picture, and the arrows go through time
-        self.view.setFocusProxy(self.strip)
+        self.view.canvas.pressed.connect(self.strip.setFocus)  # and the arrows go through time
         self.view.wanted.connect(self.reader.want_large)
         self.strip.wanted.connect(self.reader.want_small)
         self.reader.large_ready.connect(self.view.show_reply)

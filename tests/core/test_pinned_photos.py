@@ -9,6 +9,7 @@ from PIL import Image
 from automod_core.config_file import build_config, write_config
 from automod_core.data.collection import photo_reading
 from automod_core.errors import UserError
+from automod_core.own_png import read_png
 from automod_core.photos import _formats, load_photo
 from automod_core.pinned_photos import MOST_PINNED, PINNED_LIST, list_pinned, pin, read_pinned
 from automod_core.run_folder import CONFIG, PINNED
@@ -275,3 +276,20 @@ def test_more_photos_than_may_be_and_names_without_end(tmp_path: Path, run: Path
     assert len(found) == MOST_PINNED
     assert len(found[0].name) == 200
     assert found[0].name.isprintable()
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", "jpeg", "cut", "folder", "huge"])
+def test_a_png_that_is_none_is_a_sentence(tmp_path: Path, data: bytes | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    if data == "folder":
+        path.mkdir()
+    elif data == "jpeg":
+        Image.new("RGB", (8, 8)).save(path, "JPEG")
+    elif isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        photo(path, size=(200, 200))
+        if data == "cut":
+            path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"^The picture .*\.$"):
+        read_png(path, "The picture", 1000 if data == "huge" else 10**6)

@@ -696,6 +696,29 @@ def test_everything_has_a_name_and_a_tooltip(page: FilmPage, tmp_path: Path, run
     assert page.strip.accessibleDescription() == "3,000 images · 16 × 16 pixels, 30 of 30"
 
 
+def test_tab_goes_through_everything_from_top_to_bottom(page: FilmPage, run: Path, tmp_path: Path, qtbot) -> None:
+    pin(run, photos(tmp_path / "photos", 1), 16)
+    page.reload_pinned()
+    settle(qtbot, page)
+    page.go_to(3)
+    page.sheet_button.setFocus()
+    reached = []
+    for _ in range(9):
+        reached.append(page.focusWidget())
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Tab)
+    assert set(reached) == {
+        *(page.sheet_button, page.draw_button, page.panel_button, page.panel.list.rows[0]),
+        *(
+            page.panel.list.rows[0].remove_button,
+            page.panel.list.add_button,
+            page.newest_button,
+            page.strip,
+            page.scrub,
+        ),
+    }
+    assert page.focusWidget() is page.sheet_button
+
+
 def test_the_list_makes_room_where_it_is_narrow(qtbot, run: Path) -> None:
     page = FilmPage()
     qtbot.addWidget(page)
