@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from automod_core.checkpoint_folders import find_checkpoint, go_back
+from automod_core.checkpoint_folders import checkpoint_paths, find_checkpoint, go_back
 from automod_core.config_file import load_config, write_config
 from automod_core.errors import UserError
 from automod_core.files import atomic_file
@@ -202,7 +202,7 @@ def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
             not make sense.
     """
     config = load_config(folder / CONFIG)
-    target = None if edit.back_to is None else find_checkpoint(folder, str(edit.back_to)).images_seen
+    target = None if edit.back_to is None else _target(folder, edit.back_to)
     if target is not None and target > images_seen:
         raise UserError(f"The run stands at {images_seen:,} images; it cannot go back to {target:,}.")
     at = images_seen if target is None else target
@@ -214,6 +214,19 @@ def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
         values = edit.to_dict() | {"since": images_seen}
         sentence = _note(folder / LOG, at, sentence, values, went_back=target is not None)
     return Applied(new, target, sentence or "Nothing had to change.")
+
+
+def _target(folder: Path, images_seen: int) -> int:
+    """Images seen of the checkpoint to go back to.
+
+    Raises:
+        UserError: it is not there, or damaged.
+    """
+    there = [int(path.name) for path in checkpoint_paths(folder)]
+    if images_seen not in there:
+        others = ", ".join(f"{images:,}" for images in sorted(there)) or "none"
+        raise UserError(f"There is no checkpoint of {images_seen:,} images; choose one of those there are: {others}.")
+    return find_checkpoint(folder, str(images_seen)).images_seen
 
 
 def _change(folder: Path, config: TrainConfig | None, target: int | None) -> None:

@@ -246,7 +246,7 @@ def test_no_change_leaves_no_trace(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "seen", "words"),
     [
-        (RunEdit(back_to=120), 208, "no checkpoint 120"),
+        (RunEdit(back_to=120), 208, "no checkpoint of 120 images; choose one of those there are: 0, 100, 150, 200"),
         (RunEdit(back_to=200), 150, "cannot go back to 200"),
         (RunEdit(back_to=200, lengthen=8, lengthen_phase=0), 208, "ended at 100 images"),
     ],
