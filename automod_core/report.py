@@ -129,7 +129,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """Read a line; None if it is torn or no line of a report."""
     try:
         parsed = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) and isinstance(parsed.get("images_seen"), int | float) else None
 

@@ -139,6 +139,12 @@ def test_what_is_no_line_of_a_log_is_passed_over(line: bytes) -> None:
     assert read_line(line) is None
 
 
+def test_a_log_with_foreign_lines_is_put_in_order_when_a_run_goes_on(log: Path) -> None:
+    log.write_bytes(b'{"images_seen": 8}\n' + b"[" * 100_000 + b'\n\xff\n{"images_seen": 16}\n{"images_seen": 16, "eve')
+    JsonLines(log, 8)
+    assert log.read_bytes() == b'{"images_seen": 8}\n'
+
+
 def test_values_of_other_types_are_left_out() -> None:
     line = {"images_seen": 8, "a": 1, "b": "2", "c": [3], "d": True, "e": None, "f": {"g": 1}}
     point = read_line(json.dumps(line).encode())

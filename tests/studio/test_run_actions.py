@@ -18,6 +18,7 @@ from automod_core.run_folder import DESK
 from automod_core.run_process import Process, this_process
 from automod_core.run_state import (
     CUT_OFF,
+    FAILED,
     FINISHED,
     PAUSED,
     STOPPED,
@@ -116,7 +117,7 @@ def test_the_run_says_no(actions, heard, running):
     actions.roll_back(running, 150)
     name, _, sentence, _ = heard.wait_for("done", "failed")
     assert name == "failed"
-    assert "no checkpoint 150" in sentence
+    assert "no checkpoint of 150 images" in sentence
     actions.extend(running, -3)
     assert heard.wait_for("done", "failed")[0] == "failed"
     assert look_at(running).is_running
@@ -255,11 +256,14 @@ def test_a_no_of_another_process_is_asked_again(tmp_path, monkeypatch):
 
 def test_a_run_that_prepares_and_does_not_listen_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(run_ask, "_END_PREPARING_S", 0.3)
-    folder = running_with(tmp_path, "stubborn")
+    folder, signals = running_with(tmp_path, "stubborn"), []
+    real = run_ask.end_process
+    monkeypatch.setattr(run_ask, "end_process", lambda process: signals.append(process) or real(process))
     assert run_ask.pause(folder, Steady()).sentence == "“anna” is paused."
     found = look_at(folder)
     assert (found.condition, found.can_resume) == (PAUSED, True)
     assert "it starts again" in found.sentence
+    assert len(signals) == 1  # a second one would end it before it has tidied up
 
 
 def test_a_run_that_had_not_begun_starts_again(actions, heard, tmp_path, monkeypatch):
@@ -291,8 +295,24 @@ def test_what_is_asked_while_the_program_is_loaded_is_not_lost(tmp_path, monkeyp
     """The process clears its desk when it begins: a post from before would be gone."""
     folder = tmp_path / "anna"
     launch_only(monkeypatch, folder, "mute")
-    assert "paused and saved" in run_ask.pause(folder, Steady()).sentence
-    assert look_at(folder).condition == PAUSED
+    assert run_ask.change(folder, RunEdit(extend=500), Steady()).sentence == "The run is 500 images longer."
+
+
+def test_a_run_whose_program_is_loaded_ends_at_once(tmp_path, monkeypatch):
+    folder, signals = tmp_path / "anna", []
+    launch_only(monkeypatch, folder, "mute")
+    real = run_ask.end_process
+    monkeypatch.setattr(run_ask, "end_process", lambda process: signals.append(process) or real(process))
+    assert run_ask.pause(folder, Steady()).sentence == "“anna” is paused."
+    found = look_at(folder)
+    assert (found.condition, found.can_resume) == (PAUSED, True)
+    assert len(signals) == 1
+
+
+def test_a_run_that_has_failed_keeps_its_reason(stopped):
+    write_state(stopped, RunState(status=FAILED, message="The disk is full.", fault="disk-full"))
+    assert run_ask.stop(stopped, Steady()).sentence == "“anna” is not being trained any more."
+    assert look_at(stopped).sentence == "The disk is full."
 
 
 def test_the_window_closes_while_the_program_is_loaded(actions, qtbot, tmp_path, monkeypatch):
