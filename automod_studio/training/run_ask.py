@@ -87,7 +87,7 @@ def ask(
         UserError: the run says no, or it cannot be done.
     """
     for _ in range(_TRIES):
-        run = _listening(folder, control)
+        run = _listening(folder, kind, control)
         if not run.is_running:
             try:
                 return otherwise(run)
@@ -104,9 +104,16 @@ def ask(
     raise UserError(f"“{folder.name}” ends and starts again all the time; try again when it is at rest.")
 
 
-def _listening(folder: Path, control: Control) -> RunGlance:
-    """Look at a run, once its process listens if one was just started: that clears its desk first."""
+def _listening(folder: Path, kind: str, control: Control) -> RunGlance:
+    """Look at a run, once its process listens if one was just started: that clears its desk first.
+
+    If it shall end, it is ended at once: it has nothing to lose yet.
+    """
+    ended = False
     while is_loading(run := look_at(folder)):
+        if kind in (STOP, PAUSE) and not ended:
+            ended = True
+            end_process(run.state.process)
         control.stop_if_cancelled()
         time.sleep(_LOOK_EVERY_S)
     return run
@@ -115,7 +122,7 @@ def _listening(folder: Path, control: Control) -> RunGlance:
 def _answer(run: RunGlance, kind: str, values: dict[str, Any], control: Control) -> Answer | None:
     """Post, and wait for the answer; None if the process ends without one, or takes no notice of what it finds."""
     folder, id = run.folder, run_desk.post(run.folder, kind, values)
-    begun = time.monotonic()
+    begun, ended = time.monotonic(), False
     while True:
         now = look_at(folder)
         gone = not _same_process(now, run)
@@ -125,8 +132,9 @@ def _answer(run: RunGlance, kind: str, values: dict[str, Any], control: Control)
         if gone:
             run_desk.answer(folder, Post(id, kind), "The run had ended.", ok=False)  # nobody shall do it later
             return None
-        if kind in (STOP, PAUSE) and now.condition == PREPARING and waited > _END_PREPARING_S:
-            end_process(run.state.process)
+        if kind in (STOP, PAUSE) and now.condition == PREPARING and waited > _END_PREPARING_S and not ended:
+            ended = True  # once: a second signal would end it before it has tidied up
+            end_process(now.state.process)
         if waited > _SLOW_S:
             control.progress(0, 0, _SLOW)
         control.stop_if_cancelled()  # the post stays: the run does it without us
@@ -177,8 +185,10 @@ def _rest(run: RunGlance, status: str) -> Done:
     """Let a run that nobody trains count as paused or stopped."""
     if run.condition == status:
         return Done(f"“{run.name}” is {status}.")
-    if run.condition in (FINISHED, FAILED):
-        raise UserError(f"“{run.name}” has {'finished' if run.condition == FINISHED else 'ended'} already.")
+    if run.condition == FINISHED:
+        raise UserError(f"“{run.name}” has finished already.")
+    if run.condition == FAILED:  # why it did stays in its state
+        return Done(f"“{run.name}” is not being trained any more.")
     if run.condition not in (PAUSED, STOPPED, CUT_OFF):
         raise UserError(run.sentence or f"“{run.name}” is not being trained.")
     with only_one(run.folder):
