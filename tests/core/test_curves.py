@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automod_core.config import ModelConfig
@@ -65,6 +65,7 @@ def test_peaks_valleys_gaps_and_ends_stay() -> None:
     assert np.isnan(thin_y).sum() == 1
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(st.floats(width=32) | st.just(math.nan), min_size=9, max_size=200),
     st.integers(8, 40),

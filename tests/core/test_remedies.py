@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automod_core.config import ModelConfig
@@ -117,6 +117,7 @@ def test_a_margin_is_not_tightened_for_ever() -> None:
     assert "Tighten the margin" not in labels(remedies(tiny, KL, 5600, SAVED, 5000))
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from([*KINDS, "?"]),
     seen=st.integers(0, 12_000),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automod_core import sheet_layout
@@ -127,6 +127,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.sampled_from([*_values()]), _JSON)
 def test_any_value_anywhere_is_a_layout_or_a_reason(name: str, value: Any) -> None:
     try:
