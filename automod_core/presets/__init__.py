@@ -49,7 +49,7 @@ _TRY, _HERE, _GPU, _PAPER, _EXPERIMENTS = GROUPS
 _ABOUT = {  # in the order in which they are shown
     "quick": (
         "Quick demo",
-        "Your photos or drawn faces at 32 pixels, in about five minutes on two processor cores: to see how training works.",
+        "Your photos or drawn faces at 32 pixels, in a few minutes on any computer: to see how training works.",
         _TRY,
     ),
     "demo": (
