@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_MS = 1500  # after the window is on the screen: the first picture comes first
 _LOOK_MS, _LOOK_IDLE_MS = 3000, 15_000  # from one look at all runs to the next; while nothing is trained
-_WARM_UP_MS = 60  # between two of the imports below, so that the window answers in between
-_WARM_UP = (  # loaded while nothing happens, since together they take a tenth of a second when a dialog is to open
+_LOAD_EVERY_MS = 40
+#: Loaded one by one, so that the window answers in between: together they take a quarter of a second.
+_LOADED_FIRST = (
     "automod_core.config_file",
+    "automod_core.run_state",
     "automod_core.data.scan",
-    "automod_core.command_line",
-    "automod_studio.training.cli_process",
+    "automod_studio.training.run_queue",
+    "automod_studio.training.run_actions",
+)
+_LOADED_LATER = (  # after the first look at the runs
     "automod_studio.windows.train_dialog",
+    "automod_studio.windows.film_page",
     "automod_studio.windows.runs_window",
 )
 _OFFERED = "training/offered"  # key of the settings: the run that was offered last, and when it was cut off
@@ -67,14 +72,18 @@ class TrainingPart(Part):
 
     def start(self) -> None:
         """Look for runs, once there is time for it."""
-        QTimer.singleShot(_FIRST_LOOK_MS, self, self._look)
-        QTimer.singleShot(2 * _FIRST_LOOK_MS, self, self._warm_up)
+        QTimer.singleShot(_FIRST_LOOK_MS, self, partial(self._load, _LOADED_FIRST, self._look_first))
 
-    def _warm_up(self, done: int = 0) -> None:
-        """Load what the dialogs need, one module after another."""
-        if done < len(_WARM_UP):
-            importlib.import_module(_WARM_UP[done])
-            QTimer.singleShot(_WARM_UP_MS, self, partial(self._warm_up, done + 1))
+    def _load(self, modules: Sequence[str], then: Callable[[], object]) -> None:
+        if modules:
+            importlib.import_module(modules[0])
+            QTimer.singleShot(_LOAD_EVERY_MS, self, partial(self._load, modules[1:], then))
+        else:
+            then()
+
+    def _look_first(self) -> None:
+        self._look()
+        self._load(_LOADED_LATER, lambda: None)
 
     @property
     def services(self) -> TrainingServices:
