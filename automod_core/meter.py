@@ -101,6 +101,7 @@ class Meter:
         """Forget what was measured."""
         self._errors.clear()
         self._pace: deque[tuple[float, int]] = deque()  # seconds, images seen
+        self._pace_of = -1  # pixels per side of the pictures that it is the speed of
         self._begin()
 
     def _begin(self) -> None:
@@ -159,8 +160,12 @@ class Meter:
         return self._memory
 
     def images_per_s(self) -> float:
-        """Return the speed since half a minute ago, or since it was asked first; 0 if that is now."""
+        """Return the speed of the last half minute at this resolution; 0 when it is asked for the first time there."""
         now_s, seen = self._watch.read_s(), self._trainer.images_seen
+        resolution = moment_at(self._trainer.config.phases, max(seen - 1, 0)).phase.resolution
+        if resolution != self._pace_of:
+            self._pace_of = resolution
+            self._pace.clear()
         self._pace.append((now_s, seen))
         while len(self._pace) > 2 and now_s - self._pace[1][0] >= _PACE_S:
             self._pace.popleft()

@@ -39,7 +39,7 @@ from automod_core.schedule import moment_at
 from automod_core.trainer import Trainer
 
 POLL_S = 0.25  # between two looks at the desk
-TELL_S, TELL_PREPARING_S = 1.0, 0.5  # between two writings of the state
+TELL_S, TELL_PREPARING_S = 1.5, 0.5  # between two writings of the state, each of which waits for the disk
 AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then what is to be done
 _SPEEDS_KEPT = 9  # log lines of a phase that its speed is taken from
 
@@ -127,7 +127,7 @@ class RunControl:
             phase=now.index,
             resolution=now.phase.resolution,
             fade=now.fade,
-            images_per_s=speed,
+            images_per_s=speed or self._state.images_per_s,
             seconds_left=seconds_left(config, seen, known),
             memory=meter.memory(),
         )
