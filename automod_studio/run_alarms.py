@@ -72,7 +72,7 @@ def alarms_of(
     given_up = last is not None and bool(last.values.get("given_up"))
     if (fault := _fault(glance, last if given_up else None, config, busy)) is not None:
         alarms.append(fault)
-    elif trouble is not None:
+    elif trouble is not None and glance.condition != FINISHED:
         title, sentence = alarm_words(trouble.kind)
         helps = _helps(glance, config, trouble.kind, trouble.images_seen, trouble.since, busy)
         key = (glance.folder, "live", trouble.kind, trouble.images_seen)

@@ -176,6 +176,8 @@ class RunPage(QWidget):
             self.log.appendPlainText(text)
         if self.curves is not None:
             self.curves.show_events(self.events)
+        if any(event.kind == EDIT for event in events):
+            self._judging, self._trouble = False, None  # what was found before has been dealt with
         if self.glance is not None and (anew or any(event.kind in (EDIT, TROUBLE) for event in events)):
             self._settings.read(self.glance.folder)
 
@@ -218,7 +220,9 @@ class RunPage(QWidget):
         wanted = config is not None and (not config.watchdog or has_given_up(self.events))
         if wanted and (changed or not self._judging):
             self._judge.begin(config)
-            self._judge.look(tuple(self._points))
+            self._trouble = None
+            changed_at = max((event.images_seen for event in self.events if event.kind == EDIT), default=-1)
+            self._judge.look([point for point in self._points if point["images_seen"] > changed_at])
         elif not wanted:
             self._judge.begin(None)
             self._trouble = None

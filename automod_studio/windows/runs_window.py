@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QObject, QPoint, QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -108,6 +108,7 @@ class RunsWindow(QWidget):
         self.message = MessageBar(self._right)
         self.restoreGeometry(QByteArray.fromBase64(settings.value(_GEOMETRY).encode()))
         self._connect()
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Close), self, self.close)
         self._show_runs()
         self._show_queue()
 
@@ -198,6 +199,8 @@ class RunsWindow(QWidget):
 
     def compare(self, folder: Path | None) -> None:
         """Draw the curves of another run beside those of the one that is shown; None for none."""
+        if self._compared is not None and folder == self._compared[0]:
+            return
         if self._compared is not None:
             _end(self._compared[1])
             self._compared = None
@@ -223,6 +226,8 @@ class RunsWindow(QWidget):
         self.list.show_runs(runs, self.library.sizes, self._busy)
         if self._wanted is not None and self._run(self._wanted) is not None:
             self.show_run(self._wanted)
+        if self._compared is not None and self._run(self._compared[0]) is None:
+            self.compare(None)
         shown = self._run(self.shown) if self.shown is not None else None
         if shown is not None:
             self.page.show_glance(shown, self._busy.get(shown.folder, ""))
@@ -428,6 +433,9 @@ class RunsWindow(QWidget):
         super().showEvent(event)
         self.list.setFocus()
         self.library.watch(True)
+        if self.page.glance is not None and self.shown is not None and self._follower is None:
+            self.page.show_run(self.page.glance, self._busy.get(self.shown, ""))  # the follower tells everything anew
+            self._show_others()
         self._start_following()
         if self._compared is not None:
             self._compared[1].start()

@@ -517,6 +517,8 @@ def test_where_no_watchdog_looks_the_curves_are_judged_here(qtbot, open_runs, tm
     press(page.alarms.buttons[0])
     ((run, what, edit, resume),) = made.actions.asked
     assert (run, what, edit.back_to, resume) == (folder, "edit", 140, True)
+    made.tell(a_run(folder), events=[Event(152, "The margin is less.", "edit")])
+    qtbot.waitUntil(page.alarms.isHidden)  # it was dealt with
 
 
 # ---- curves ----
@@ -605,6 +607,30 @@ def test_zoom_pan_and_follow(qtbot, opened, folders) -> None:
         QTest.keyClick(plot, Qt.Key.Key_Plus)
     assert curves.range[0] >= 0
     assert curves.range[1] - curves.range[0] >= 16
+
+
+def test_a_window_that_is_shown_again_draws_nothing_twice(qtbot, open_runs, folders) -> None:
+    write_long_log(folders[0], 50)
+    made = open_runs(a_run(folders[0], STOPPED), follow=RunFollower)
+    page = made.window.page
+    qtbot.waitUntil(lambda: page.curves is not None and page.curves.points[0].last_images == 200, timeout=30000)
+    made.window.hide()
+    made.window.show()
+    settled(qtbot, page.curves)
+    qtbot.waitUntil(lambda: page.curves.points[0].last_images == 200)
+    QTest.qWait(100)
+    assert len(page.curves.points[0].between("reconstruction", 0, 1e9)[0]) == 50
+    made.window.close()
+
+
+def test_a_compared_run_that_goes_away_is_compared_no_more(opened, folders) -> None:
+    opened.window.compare(folders[1])
+    follower = opened.followers[-1]
+    opened.window.compare(folders[1])
+    assert opened.followers[-1] is follower
+    opened.library.show(opened.library.runs[0])
+    assert not follower.started
+    assert opened.window.page.curves.compare_box.count() == 1
 
 
 def test_two_runs_are_compared(qtbot, opened, folders) -> None:

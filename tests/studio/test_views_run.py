@@ -222,6 +222,7 @@ def test_live_trouble_has_remedies_in_plain_words() -> None:
     assert alarm.level == "warning"
     assert "The spread is 0.1." in alarm.sentence
     assert [help_.label for help_ in alarm.helps][:2] == ["Go back to 8,000 images", "Tighten the margin"]
+    assert alarms_of(a_glance(FINISHED), (), trouble, a_config()) == ()
     (plain,) = alarms_of(a_glance(), (), trouble, None)
     assert plain.helps == ()
 
