@@ -19,6 +19,7 @@ from automod_core.files import write_atomically
 from automod_core.run_folder import SHEETS
 
 ORIGINALS, RECONSTRUCTIONS, NEIGHBOURS, SAMPLES = "originals", "reconstructions", "neighbours", "samples"
+OVERTAKEN = "overtaken"  # folder in SHEETS
 MIXES = ("coarse", "medium", "fine")  # rows in which a photo takes one range of scales from its neighbour
 
 _FORMAT_VERSION = 1
@@ -184,6 +185,21 @@ def write_layout(png: Path, layout: SheetLayout) -> None:
     """
     text = layout.to_json()
     write_atomically(png.with_suffix(".json"), lambda file: file.write(text.encode("utf-8", "replace")))
+
+
+def set_aside_later(folder: Path, images_seen: int) -> None:
+    """Move sheets past this point out of the film, into sheets/overtaken: the run has gone back, and draws them anew.
+
+    They are kept, since they show what went wrong. What cannot be moved stays where it is.
+    """
+    for sheet in list_sheets(folder):
+        if sheet.images_seen <= images_seen:
+            continue
+        with contextlib.suppress(OSError):
+            place = sheet.png.parent / OVERTAKEN
+            place.mkdir(exist_ok=True)
+            os.replace(sheet.png, place / sheet.png.name)  # the picture first: without it the layout is no sheet
+            os.replace(sheet.png.with_suffix(".json"), place / sheet.png.with_suffix(".json").name)
 
 
 def read_layout(png: Path) -> SheetLayout:

@@ -25,6 +25,7 @@ from automod_core.sheet_layout import (
     SAMPLES,
     SheetLayout,
     SheetRow,
+    set_aside_later,
     sheet_path,
     write_layout,
 )
@@ -94,7 +95,8 @@ def write_sheet(
 ) -> Path:
     """Draw the sheet of a run as it is and put it into the run's folder, its layout beside it.
 
-    The photos that are pinned to the run come first, read anew each time; its own pictures fill up to PINNED.
+    The photos that are pinned to the run come first, read anew each time; its own pictures fill up to PINNED. Sheets of
+    a future that the run has gone back from are set aside.
 
     Args:
         trainer: the run.
@@ -111,6 +113,7 @@ def write_sheet(
     pinned, names = pictures_to_show(trainer, folder, pictures, tell)
     page = sheet_page(trainer, pinned, names)
     path = sheet_path(folder, trainer.images_seen)
+    set_aside_later(folder, trainer.images_seen)
     write_layout(path, page.layout)
     save_image(path, page.pixels)
     return path

@@ -219,6 +219,19 @@ def test_a_sheet_is_written_with_what_lies_where(trainer: Trainer, tmp_path: Pat
             assert np.array_equal(found, np.asarray(large))
 
 
+def test_sheets_of_a_future_that_the_run_has_gone_back_from_are_set_aside(trainer: Trainer, tmp_path: Path) -> None:
+    for images_seen in (24, 40, 48):
+        write_sheet(_at(trainer, images_seen), tmp_path, Pictures())
+    (tmp_path / "sheets" / "000000048.json").unlink()  # as of an early version
+    write_sheet(_at(trainer, 32), tmp_path, Pictures())
+    assert [sheet.images_seen for sheet in list_sheets(tmp_path)] == [24, 32]
+    kept = sorted(path.name for path in (tmp_path / "sheets" / "overtaken").iterdir())
+    assert kept == ["000000040.json", "000000040.png", "000000048.png"]
+    write_sheet(_at(trainer, 40), tmp_path, Pictures())
+    write_sheet(_at(trainer, 32), tmp_path, Pictures())  # back once more, over those of the first time
+    assert [sheet.images_seen for sheet in list_sheets(tmp_path)] == [24, 32]
+
+
 def test_the_layout_is_there_before_the_picture(
     trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
