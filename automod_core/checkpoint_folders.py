@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ FORMAT_VERSION = 1
 _LARGEST = 1 << 16  # bytes of checkpoint.json
 _NAME = re.compile(r"[0-9]{9,18}")
 _OWN = (CHECKPOINTS, "sheets", "events")  # folders of a run into which only the process that trains it writes
+_OLD_S = 86400.0  # nothing takes a day to be written
 PART = ".part"  # ends the name of a folder that is being written or removed
 
 
@@ -220,13 +222,22 @@ def remove_checkpoint(path: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove what a kill left half written or half removed, sample sheets and settings too.
 
-    Folders in which others write too, such as the desk, are left alone: they may be writing just now.
+    Other processes write into the run's other folders, such as posts and snapshots: only what is old goes there.
     """
-    for path in (*folder.glob(f".*{PART}"), *(path for name in _OWN for path in folder.glob(f"{name}/.*{PART}"))):
+    for path in (*folder.glob(f".*{PART}"), *folder.glob(f"*/.*{PART}")):
+        if path.parent not in (folder, *(folder / name for name in _OWN)) and _is_fresh(path):
+            continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _OLD_S
+    except OSError:  # it is in place by now
+        return True
 
 
 def go_back(folder: Path, images_seen: int) -> Checkpoint:

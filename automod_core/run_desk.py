@@ -121,6 +121,10 @@ def answer(folder: Path, post: Post, sentence: str = "", ok: bool = True, **valu
             old.unlink(missing_ok=True)
     except (UserError, OSError) as error:
         _log.warning("the answer to %s is lost: %s", post.id, error)
+    _take_away(folder, post)
+
+
+def _take_away(folder: Path, post: Post) -> None:
     try:
         (folder / DESK / f"{post.id}.json").unlink(missing_ok=True)
     except OSError as error:
@@ -150,8 +154,8 @@ def clear(folder: Path) -> None:
     for found in waiting(folder):
         if answer_to(folder, found.id) is None:
             answer(folder, found, "The run had ended before it could do that; ask again.", ok=False)
-        else:
-            (folder / DESK / f"{found.id}.json").unlink(missing_ok=True)
+        else:  # it was done, and a kill came before it was taken away
+            _take_away(folder, found)
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -379,6 +379,18 @@ def test_leftovers_of_kills_are_removed_at_the_next_save(folder: Path, model: An
     assert list((folder / "sheets").iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["desk", "desk/answers", "pinned", "snapshots"])
+def test_what_others_are_writing_into_the_run_is_left_to_them(folder: Path, model: Any, place: str) -> None:
+    path = folder / place / ".model.safetensors.abc.part"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half")
+    save(folder, model, 1)
+    assert path.exists()
+    os.utime(path, (0, 0))
+    save(folder, model, 2)
+    assert path.exists() == (place == "desk/answers")
+
+
 def test_a_sound_checkpoint_of_the_same_images_stays(folder: Path, model: Any) -> None:
     first = save(folder, model, 1)
     before = (first.path / STATE).stat()
