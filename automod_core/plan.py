@@ -144,8 +144,9 @@ class _DryRun:
             return []
         while looks[-1].batch < batch:
             larger = min(_GROWTH * looks[-1].batch, batch)
-            first = self._line is None and len(looks) == 1  # nothing is known of what comes with every step
-            if not first and not self._can(index, larger, self._through(index, looks), ends_at):
+            # Where nothing is known of what comes with every step, a second look may take the time of later phases.
+            first = self._line is None and len(looks) == 1
+            if not self._can(index, larger, self._through(index, looks), self._ends_at if first else ends_at):
                 break
             looks.append(self._measure(index, larger))
         return looks
