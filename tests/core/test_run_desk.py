@@ -268,3 +268,14 @@ def test_a_post_is_never_seen_half(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     name = post(tmp_path, STOP, {"a": 1})
     assert seen == [()]
     assert json.loads((tmp_path / DESK / f"{name}.json").read_text())["values"] == {"a": 1}
+
+
+def test_a_look_at_an_empty_desk_costs_a_step_nothing(tmp_path: Path) -> None:
+    """The quickest of many looks, as other programs run here too."""
+    answer(tmp_path, Post(post(tmp_path, STOP), STOP))
+    quickest = 1.0
+    for _ in range(300):
+        before = time.perf_counter()
+        assert waiting(tmp_path) == ()
+        quickest = min(quickest, time.perf_counter() - before)
+    assert quickest < 1e-4

@@ -479,3 +479,19 @@ def test_size_on_disk(tmp_path: Path) -> None:
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert 1024 <= size_on_disk(tmp_path) < 1500
     assert size_on_disk(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.parametrize("status", [TRAINING, STOPPED, None])
+def test_a_look_is_quick(folder: Path, status: str | None) -> None:
+    """The quickest of many, as other programs run here too."""
+    (folder / SHEETS).mkdir()
+    for number in range(200):
+        (folder / SHEETS / f"{number:09d}.png").touch()
+    if status:
+        write_state(folder, replace(BUSY, status=status, images_seen=200, process=this_process()))
+    quickest = 1.0
+    for _ in range(100):
+        before = time.perf_counter()
+        assert glance(folder).condition == (status or STOPPED)
+        quickest = min(quickest, time.perf_counter() - before)
+    assert quickest < 2e-3
