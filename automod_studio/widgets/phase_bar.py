@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
@@ -77,7 +78,7 @@ class PhaseBar(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self.text_at(event.pos().x()), self)
+            QToolTip.showText(event.globalPos(), wrapped_tip(self.text_at(event.pos().x())), self)
             return True
         return super().event(event)
 
@@ -121,3 +122,8 @@ class PhaseBar(QWidget):
         width = self.fontMetrics().horizontalAdvance(words) + 8
         painter.fillRect(QRectF(room.left() - 4, 0, width, room.height()), ground)
         painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), words)
+
+
+def wrapped_tip(text: str) -> str:
+    """A tooltip that breaks its lines where there is no room: plain ones grow as wide as the screen."""
+    return f"<p>{escape(text).replace(chr(10), '<br>')}</p>" if text else ""

@@ -32,7 +32,7 @@ from automod_studio.theme import GRID, MARGIN, colors_of, small_font
 from automod_studio.views_run import PLOTS, PlotSpec, event_text, time_line, value_text
 from automod_studio.widgets.curve_plot import LEFT_PX, RIGHT_PX, CurvePlot, curve_colors
 from automod_studio.widgets.labels import ElidedLabel, hint_label
-from automod_studio.widgets.phase_bar import PhaseBar
+from automod_studio.widgets.phase_bar import PhaseBar, wrapped_tip
 
 _COLUMNS = 2
 _MOST_OF_BAND = 300  # points
@@ -378,7 +378,7 @@ class RunCurves(QWidget):
         sentences = [event_text(event) for event in events]
         self.readout.setText(" · ".join([time_line(max(images, 0.0), self.spans), *sentences]))
         if sentences:
-            QToolTip.showText(QCursor.pos() + QPoint(12, 12), "\n".join(sentences), self)
+            QToolTip.showText(QCursor.pos() + QPoint(12, 12), wrapped_tip("\n".join(sentences)), self)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

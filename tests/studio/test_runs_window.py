@@ -574,7 +574,7 @@ def test_the_pointer_shows_values_and_what_happened(qtbot, opened, folders, monk
     assert "0.08" in curves._titles[0].text()
     assert curves.readout.text().startswith("80 images · 4 × 4")
     assert "It was changed." in curves.readout.text()
-    assert tips == ["80 images: It was changed."]
+    assert tips == ["<p>80 images: It was changed.</p>"]
     plot.left.emit()
     assert not any(p._cross.isVisible() for p in curves.plots)
 
