@@ -8,7 +8,8 @@ import shiboken6
 from PySide6.QtCore import QObject
 
 from automod_studio.training import cli_process
-from automod_studio.training.cli_process import JsonLinesProcess, last_sentence, program, way_of_ending
+from automod_studio.training.cli_call import last_sentence, program, way_of_ending
+from automod_studio.training.cli_process import JsonLinesProcess
 
 _TALK = "import json; print(json.dumps({'n': 1})); print('chatter'); print('[1]'); print(json.dumps({'n': 2}), end='')"
 _SLEEP = "import time; print('{}', flush=True); time.sleep(60)"

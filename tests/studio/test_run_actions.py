@@ -1,6 +1,7 @@
 """What a person does with a run: asked of the process that trains it, or done to the folder, once, whatever happens."""
 
 import os
+import sys
 import threading
 import time
 
@@ -459,12 +460,37 @@ def test_a_strange_name(tmp_path):
     assert take_model(folder).path.name == "Anna-Ben-1-000000200.safetensors"
 
 
-def test_a_snapshot_that_fails_is_one_sentence(actions, heard, stopped, tmp_path):
-    actions.snapshot(stopped, tmp_path / "no" / "model.safetensors")
-    name, _, sentence, _ = heard.wait_for("done", "failed", timeout=60000)
-    assert name == "failed"
-    assert "there is no folder" in sentence
-    assert "\n" not in sentence
+def export_with(monkeypatch, code):
+    """Let `automod export` be this Python; its words are in sys.argv."""
+    monkeypatch.setattr(run_models, "program", lambda: [sys.executable, "-c", f"import sys, time; {code}"])
+
+
+def test_a_snapshot_is_made_by_a_process_of_its_own(actions, heard, stopped, tmp_path, monkeypatch):
+    export_with(monkeypatch, "open(sys.argv[4], 'w').write(' '.join(sys.argv[1:])); print('made')")
+    target = tmp_path / "model.safetensors"
+    actions.snapshot(stopped, target, 100)
+    assert heard.wait_for("waiting")[2] == "Making model.safetensors"
+    assert heard.wait_for("done", "failed") == ("done", stopped, "model.safetensors is made.")
+    assert heard.wait_for("snapshot") == ("snapshot", target)
+    assert target.read_text() == f"export {stopped} -o {target} --checkpoint 100"
+
+
+def test_a_snapshot_that_fails_is_one_sentence(actions, heard, stopped, tmp_path, monkeypatch):
+    export_with(monkeypatch, "print('chatter'); sys.exit('automod: There is no room.')")
+    actions.snapshot(stopped, tmp_path / "model.safetensors")
+    assert heard.wait_for("done", "failed")[:3] == ("failed", stopped, "There is no room.")
+
+
+def test_a_snapshot_ends_with_the_program(qtbot, actions, heard, stopped, tmp_path, monkeypatch):
+    export_with(monkeypatch, "open(sys.argv[4], 'w').write('begun'); time.sleep(60)")
+    target = tmp_path / "model.safetensors"
+    actions.snapshot(stopped, target)
+    qtbot.waitUntil(target.exists, timeout=20000)
+    before = time.perf_counter()
+    assert jobs.cancel_all()
+    assert time.perf_counter() - before < 5
+    qtbot.waitUntil(lambda: not actions.is_busy(stopped))
+    assert not [told for told in heard.told if told[0] in ("done", "failed")]
 
 
 # ---- pinned photos ----
