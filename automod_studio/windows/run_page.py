@@ -163,6 +163,8 @@ class RunPage(QWidget):
             self._add_events(news.events, news.anew)
         if self._judging:
             self._judge.look(news.points, news.anew)
+        if self.config is None:  # a run that is just about to start has none yet
+            self._settings.read(news.glance.folder)
         if news.sheets != self.sheets:
             self.sheets = news.sheets
         self._show_film()

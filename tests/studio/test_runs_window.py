@@ -551,6 +551,16 @@ def test_points_phases_and_events_are_drawn(qtbot, opened, folders) -> None:
     assert "Phase 2: 8 × 8" in bar.text_at(bar._x_of(150))
 
 
+def test_settings_that_come_later_are_read_then(qtbot, open_runs, folders) -> None:
+    config = (folders[0] / "config.toml").rename(folders[0] / "later.toml")
+    made = open_runs(a_run(folders[0], PREPARING))
+    QTest.qWait(50)
+    assert made.window.page.config is None
+    config.rename(folders[0] / "config.toml")
+    made.tell(a_run(folders[0]), [a_point(4)])
+    qtbot.waitUntil(lambda: made.window.page.config == CONFIG_2)
+
+
 def test_the_log_is_forgotten_when_it_comes_anew(qtbot, opened, folders) -> None:
     page = opened.window.page
     opened.tell(a_run(folders[0]), [a_point(n) for n in range(4, 160, 4)], [Event(8, "First.")])
