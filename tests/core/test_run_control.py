@@ -551,7 +551,7 @@ def test_pinned_photos_and_a_step_back(capsys, tmp_path: Path, folder: Path, wor
     assert layout["names"][0] == "2.png"
     assert "--back-to" in wrong_usage(capsys, *words, "--back-to", 8)
     assert "16 times" in wrong_usage(capsys, *words, *("--pin", bad) * 17)
-    assert "no checkpoint 9" in refused(capsys, "train", "--resume", folder, "--back-to", 9, "-q")
+    assert "no checkpoint of 9 images" in refused(capsys, "train", "--resume", folder, "--back-to", 9, "-q")
     assert call("train", "--resume", folder, "--back-to", 40, "--extend", 8) == 0
     told = capsys.readouterr().out
     assert "Went back to 40 images" in told
