@@ -235,10 +235,11 @@ class FilmStrip(QWidget):
                 painter.setPen(QPen(QColor(ink), 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(QRectF(place).adjusted(-2, -2, 2, 2))
-            painter.setPen(QColor(colors.text if chosen else colors.muted))
             below = QRect(place.left() - GRID, place.bottom() + _RING, _STEP, _LABEL_PX)
-            words = short_count(self._sheets[number].images_seen)
-            painter.drawText(below, int(Qt.AlignmentFlag.AlignCenter), words)
+            if self.rect().contains(below):  # a number of which half is seen says something wrong
+                painter.setPen(QColor(colors.text if chosen else colors.muted))
+                words = short_count(self._sheets[number].images_seen)
+                painter.drawText(below, int(Qt.AlignmentFlag.AlignCenter), words)
 
     def _paint_tile(self, painter: QPainter, number: int, place: QRect) -> None:
         sheet = self._sheets[number]
