@@ -10,7 +10,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from automod_core.errors import UserError
-from automod_core.pinned_photos import pin as pin_photos
 from automod_core.run_desk import PINS, SHEET
 from automod_core.run_edits import RunEdit
 from automod_core.run_state import RunGlance
@@ -185,7 +184,9 @@ def _snapshot(folder: Path, target: Path, which: str, control: JobControl) -> _M
 
 
 def _pin(folder: Path, photos: Sequence[Path], control: JobControl) -> Done:
-    problems = pin_photos(folder, photos)
+    from automod_core.pinned_photos import pin  # loads what reads photos: not on the GUI thread
+
+    problems = pin(folder, photos)
     if photos and len(problems) >= len(photos):
         raise UserError(problems[0])
     if look_at(folder).is_running:
