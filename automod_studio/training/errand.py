@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Signal
 
 from automod_studio.workers.jobs import Job, JobControl, JobProgress, JobReply, JobRequest
@@ -59,5 +60,6 @@ class Errand(QObject):
             self.succeeded.emit(self.folder, reply.value)
         elif not reply.cancelled:
             self.failed.emit(self.folder, reply.error, reply.details)
-        self.ended.emit(self)
-        self.deleteLater()
+        if shiboken6.isValid(self):  # whoever was told may have closed the window, and this with it
+            self.ended.emit(self)
+            self.deleteLater()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QObject, Signal
 
 from automod_core.errors import UserError
@@ -135,7 +136,7 @@ class RunActions(QObject):
 
     def _succeeded(self, folder: Path, result: Done | _Made) -> None:
         self.done.emit(folder, result.sentence)
-        if isinstance(result, _Made):
+        if isinstance(result, _Made) and shiboken6.isValid(self):
             (self.model_ready if result.wanted else self.snapshot_ready).emit(result.path)
 
     def _ended(self, errand: Errand) -> None:

@@ -391,6 +391,14 @@ def test_the_window_goes_away_while_a_run_is_asked(qtbot, running):
     assert look_at(running).condition == PAUSED
 
 
+def test_the_window_goes_away_when_it_is_told(qtbot, stopped):
+    owner = QObject()
+    actions = RunActions(owner)
+    actions.done.connect(lambda *_: shiboken6.delete(owner))
+    actions.use_now(stopped)
+    qtbot.waitUntil(lambda: not shiboken6.isValid(actions) and not jobs._alive)
+
+
 # ---- models ----
 
 
