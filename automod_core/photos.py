@@ -9,9 +9,8 @@ import stat
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -156,7 +155,7 @@ def load_reduced(
     at_least: int,
     *,
     name: str | None = None,
-    large: AbstractContextManager[object] | None = None,
+    on_large: Callable[[], object] | None = None,
 ) -> ReducedPhoto:
     """Decode a photo as load_photo does, but a JPEG at a half, a quarter or an eighth of its size: thrice as fast.
 
@@ -164,13 +163,13 @@ def load_reduced(
         source: a file, or the bytes of one.
         at_least: pixels that its shorter side keeps, if it has so many.
         name: what messages call it; default: the file's name.
-        large: a lock that is held while a large picture is decoded, so that of several threads only one does so at a
-            time and their memory stays within bounds.
+        on_large: called before a large picture is decoded; it may wait, so that of several threads only one does so at
+            a time and their memory stays within bounds.
 
     Raises:
         UserError: as load_photo.
     """
-    return _load(source, name, PIXEL_LIMIT, at_least, large)
+    return _load(source, name, PIXEL_LIMIT, at_least, on_large)
 
 
 def _load(
@@ -178,7 +177,7 @@ def _load(
     name: str | None,
     pixel_limit: int,
     at_least: int = 0,
-    large: AbstractContextManager[object] | None = None,
+    on_large: Callable[[], object] | None = None,
 ) -> ReducedPhoto:
     if name is None:
         name = "The picture" if isinstance(source, bytes) else Path(source).name or str(source)
@@ -187,9 +186,9 @@ def _load(
     if isinstance(source, bytes):
         if not source:
             raise UserError(f"{name} is empty (0 bytes).")
-        return _decode(io.BytesIO(source), name, pixel_limit, at_least, large)
+        return _decode(io.BytesIO(source), name, pixel_limit, at_least, on_large)
     with _open(Path(source), name) as file:
-        return _decode(file, name, pixel_limit, at_least, large)
+        return _decode(file, name, pixel_limit, at_least, on_large)
 
 
 def load_photos(
@@ -250,7 +249,7 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 
 def _decode(
-    file: BinaryIO, name: str, pixel_limit: int, at_least: int, large: AbstractContextManager[object] | None
+    file: BinaryIO, name: str, pixel_limit: int, at_least: int, on_large: Callable[[], object] | None
 ) -> ReducedPhoto:
     """Decode an open file. Every failure becomes a UserError: a file's contents must never look like a bug of ours."""
     try:
@@ -260,13 +259,14 @@ def _decode(
                 raise UserError(_too_large(name, pixel_limit, f"{width} x {height} pixels"))
             if at_least:
                 image.draft(None, (at_least, at_least))
-            is_drafted, is_large = image.size != (width, height), image.width * image.height > _LARGE
-            with large if large is not None and is_large else contextlib.nullcontext():
-                image.load()
-                if not is_drafted:
-                    width, height = image.size  # Pillow turns TIFF upright while it loads
-                orientation = _orientation(image)
-                upright = _upright(_to_srgb(image), orientation)
+            is_drafted = image.size != (width, height)
+            if on_large is not None and image.width * image.height > _LARGE:
+                on_large()
+            image.load()
+            if not is_drafted:
+                width, height = image.size  # Pillow turns TIFF upright while it loads
+            orientation = _orientation(image)
+            upright = _upright(_to_srgb(image), orientation)
             return ReducedPhoto(upright, *((height, width) if orientation in _LYING else (width, height)))
     except UserError:
         raise

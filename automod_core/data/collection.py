@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ from automod_core.errors import UserError
 from automod_core.photos import load_photo, load_reduced, square_crop
 
 Pixels = NDArray[np.uint8]
+
+_FAR_TOO_LARGE = 8  # times the pixels that a look needs: then it keeps fewer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,14 +117,17 @@ def encoded_look(
     source: Path | bytes, name: str, size: int, at_least: int, large: AbstractContextManager[object]
 ) -> Look | UserError:
     """Decode an image file of `size` bytes, or its bytes, for Collection.look."""
-    try:
-        photo, width, height = load_reduced(source, at_least, name=name, large=large)
-    except UserError as error:
-        return error
-    digest = digest_of(np.asarray(photo))
-    if photo.size != (width, height):  # less was compared: let the size count too
-        digest = int.from_bytes(hashlib.sha256(f"{digest} {width} {height}".encode()).digest()[:8], "little")
-    return Look(photo, width, height, size, digest)
+    with ExitStack() as held:  # until what is left of a large picture is small
+        try:
+            photo, width, height = load_reduced(source, at_least, name=name, on_large=lambda: held.enter_context(large))
+        except UserError as error:
+            return error
+        digest = digest_of(np.asarray(photo))
+        if photo.size != (width, height):  # less was compared: let the size count too
+            digest = int.from_bytes(hashlib.sha256(f"{digest} {width} {height}".encode()).digest()[:8], "little")
+        if (factor := min(photo.size) // at_least) >= _FAR_TOO_LARGE:
+            photo = photo.reduce(factor)
+        return Look(photo, width, height, size, digest)
 
 
 def digest_of(pixels: Pixels) -> int:
