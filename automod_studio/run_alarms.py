@@ -13,6 +13,8 @@ from automod_core.watchdog import Trouble
 from automod_studio.views_run import RESUME, fault_view
 
 TROUBLE, EDIT = "trouble", "edit"  # kinds of Event
+CHOOSE_DATA = "choose the pictures"  # of a Help: a folder is to be chosen, and the run resumed with it
+_DATA_GONE = "data-gone"  # one of run_state.FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Help:
     Attributes:
         label: its words.
         tip: what it does, or why it cannot be done.
-        value: what is to be done: a RunEdit, or views_run.RESUME.
+        value: what is to be done: a RunEdit, views_run.RESUME, or CHOOSE_DATA.
         enabled: whether it can be done now.
     """
 
@@ -107,11 +109,15 @@ def _fault(glance: RunGlance, last: Event | None, config: TrainConfig | None, bu
     if last is not None:
         kind, since = _kind(last), last.values.get("since")
         helps = _helps(glance, config, kind, last.images_seen, since if isinstance(since, int) else None, busy)
-    if found.can_resume and not helps:
+    if found.can_resume and glance.state.fault == _DATA_GONE:
+        tip = _WAIT if busy else "Say where the pictures are now, and the run goes on with them"
+        helps = (Help("Choose the pictures…", tip, CHOOSE_DATA, not busy),)
+    elif found.can_resume and not helps:
         tip = _WAIT if busy else "Go on from the newest checkpoint, once the cause is out of the way"
         helps = (Help("Resume", tip, RESUME, not busy),)
     level = "warning" if glance.condition in (CUT_OFF, NEWER) else "error"
-    return Alarm((glance.folder, glance.condition, glance.state.updated), level, found.title, found.sentence, helps)
+    sentence = found.sentence.replace("; name them with --data.", ".")  # a button does that here
+    return Alarm((glance.folder, glance.condition, glance.state.updated), level, found.title, sentence, helps)
 
 
 _WAIT = "Wait a moment: something is being done with this run"

@@ -24,8 +24,10 @@ from PySide6.QtWidgets import (
 
 from automod_core.run_edits import RunEdit
 from automod_core.run_state import RunGlance
+from automod_studio.run_alarms import CHOOSE_DATA
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
+from automod_studio.training.launch import ResumeOptions
 from automod_studio.training.run_follower import RunFollower, RunNews
 from automod_studio.views_run import (
     CHANGE,
@@ -342,6 +344,16 @@ class RunsWindow(QWidget):
             self._edit(self.shown, action, value, resume=True)
         elif value == RESUME:
             self._do(self.shown, RESUME, self.run_actions.resume)
+        elif value == CHOOSE_DATA:
+            self._ask_for_pictures(self.shown)
+
+    def _ask_for_pictures(self, folder: Path) -> None:
+        """A run whose pictures were moved goes on from where they are now."""
+        start = str(self.settings.last_folder("train"))
+        name = QFileDialog.getExistingDirectory(self, f"Where are the pictures of “{folder.name}” now?", start)
+        if name:
+            options = ResumeOptions(data=name)
+            self._do(folder, RESUME, lambda run: self.run_actions.resume(run, options))
 
     def _pin(self, photos: Sequence[Path]) -> None:
         if self.shown is not None:

@@ -31,6 +31,7 @@ from automod_core.sheet_layout import SheetLayout, SheetRow, write_layout
 from automod_studio import views_run as v
 from automod_studio.settings import Settings
 from automod_studio.theme import apply_theme, colors_of
+from automod_studio.training.launch import ResumeOptions
 from automod_studio.training.queue_file import QueueEntry
 from automod_studio.training.run_follower import RunFollower, RunNews, wait_for_stopped
 from automod_studio.windows.run_dialogs import ChangeDialog, ExtendDialog, RollBackDialog, SnapshotDialog
@@ -116,8 +117,8 @@ class FakeActions(QObject):
     def stop(self, folder: Path) -> None:
         self._ask(folder, "stop")
 
-    def resume(self, folder: Path) -> None:
-        self._ask(folder, "resume")
+    def resume(self, folder: Path, options: ResumeOptions | None = None) -> None:
+        self._ask(folder, "resume", *([options.data] if options else []))
 
     def use_now(self, folder: Path) -> None:
         self._ask(folder, "use")
@@ -490,6 +491,19 @@ def test_a_fault_can_be_resumed_from_with_one_click(opened, folders) -> None:
     press(alarms.buttons[0])
     assert opened.actions.asked == [(folders[0], "resume")]
     assert not alarms.buttons[0].isEnabled()
+
+
+def test_pictures_that_were_moved_are_chosen_anew(opened, folders, tmp_path, monkeypatch) -> None:
+    sentence = "The pictures of this run, /photos, are not there any more; name them with --data."
+    opened.library.show(a_run(folders[0], FAILED, sentence, fault="data-gone"), opened.library.runs[1])
+    alarms = opened.window.page.alarms
+    assert alarms.sentence.text() == "The pictures of this run, /photos, are not there any more."
+    chosen = iter(["", str(tmp_path)])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(chosen))
+    press(alarms.buttons[0])
+    assert opened.actions.asked == []  # thought better of it
+    press(alarms.buttons[0])
+    assert opened.actions.asked == [(folders[0], "resume", str(tmp_path))]
 
 
 def test_an_alarm_that_was_closed_stays_closed(opened, folders) -> None:
