@@ -115,13 +115,16 @@ def _go_back(back_to: int | None) -> Remedy | None:
 def _tighten(config: TrainConfig, images_seen: int, back_to: int | None) -> Remedy | None:
     if not config.kl_weight:
         return None
-    phase = moment_at(config.phases, _point(images_seen, back_to)).phase
+    # The phase that went wrong, which may begin after the point that the run goes back to.
+    at = images_seen if back_to is None else max(images_seen - 1, back_to)
+    phase = moment_at(config.phases, at).phase
     tighter = float(f"{phase.margin / 2 or _COMMON_MARGIN * config.kl_weight:.2g}")
     if tighter < _SMALLEST_MARGIN or (phase.margin and tighter >= phase.margin):
         return None
     before = f"{phase.margin:g}" if phase.margin else "none"
     tip = _sentence(back_to, f"hold the two halves closer together: margin {tighter:g} instead of {before}.")
-    return Remedy("Tighten the margin", tip, RunEdit(back_to=back_to, margin=tighter, redraw=back_to is not None))
+    edit = RunEdit(back_to=back_to, margin=tighter, tighten=True, redraw=back_to is not None)
+    return Remedy("Tighten the margin", tip, edit)
 
 
 def _lengthen(config: TrainConfig, images_seen: int, back_to: int | None) -> Remedy | None:

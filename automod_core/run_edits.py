@@ -20,7 +20,8 @@ from automod_core.schedule import Phase, moment_at
 from automod_core.train_config import TrainConfig
 
 _MOST_IMAGES = 10**12
-_WORDS = {"lr": "a number", "margin": "a number", "redraw": "true or false"}
+_WORDS = {"lr": "a number", "margin": "a number", "tighten": "true or false", "redraw": "true or false"}
+_SWITCHES = ("tighten", "redraw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class RunEdit:
         lengthen_phase: number of that phase, from 0.
         lr: step size from the present phase on; later phases keep their ratio to it.
         margin: margin of the present phase and of all later ones.
+        tighten: let the margin only become smaller: a phase that has a smaller one than `margin` keeps it.
         redraw: draw other random codes and mixtures.
 
     Raises:
@@ -46,6 +48,7 @@ class RunEdit:
     lengthen_phase: int | None = None
     lr: float | None = None
     margin: float | None = None
+    tighten: bool = False
     redraw: bool = False
 
     def __post_init__(self) -> None:
@@ -60,6 +63,8 @@ class RunEdit:
             raise UserError(f"The step size must be above 0, not {self.lr:g}.")
         if self.margin is not None and not 0 <= self.margin < math.inf:
             raise UserError(f"The margin must be 0 or more, not {self.margin:g}.")
+        if self.tighten and not self.margin:
+            raise UserError("Say to which margin above 0 the run shall be tightened.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values of what changes."""
@@ -82,8 +87,8 @@ class RunEdit:
             raise UserError(f"This version cannot change {', '.join(unknown)} in a run; update it.")
         given = {name: value for name, value in values.items() if value is not None or known[name] is not None}
         for name, value in given.items():
-            wanted: Any = bool if name == "redraw" else int | float if name in ("lr", "margin") else int
-            if isinstance(value, bool) != (name == "redraw") or not isinstance(value, wanted):
+            wanted: Any = bool if name in _SWITCHES else int | float if name in ("lr", "margin") else int
+            if isinstance(value, bool) != (name in _SWITCHES) or not isinstance(value, wanted):
                 raise UserError(f"{name} in a change to a run must be {_WORDS.get(name, 'a whole number')}.")
         try:
             floats: dict[str, Any] = {name: float(given[name]) for name in ("lr", "margin") if name in given}
@@ -150,10 +155,22 @@ def _strengths(phases: list[Phase], images_seen: int, edit: RunEdit) -> list[str
         factor = edit.lr / present.lr
         phases[now + 1 :] = [replace(phase, lr=phase.lr * factor) for phase in phases[now + 1 :]]
         phases[now] = replace(present, lr=edit.lr)
-    if edit.margin is not None and any(phase.margin != edit.margin for phase in phases[now:]):
-        said.append(f"the margin is {_margin(edit.margin)} instead of {_margin(present.margin)} {where}")
-        phases[now:] = [replace(phase, margin=edit.margin) for phase in phases[now:]]
+    if edit.margin is not None:
+        said += _margins(phases, now, edit.margin, where, tighten=edit.tighten)
     return said
+
+
+def _margins(phases: list[Phase], now: int, margin: float, where: str, *, tighten: bool) -> list[str]:
+    """Change margins in place, from the present phase on; return what changed, in words. A margin of 0 is none."""
+    before = [phase.margin for phase in phases[now:]]
+    after = [min(old or margin, margin) if tighten else margin for old in before]
+    if after == before:
+        return []
+    phases[now:] = [replace(phase, margin=new) for phase, new in zip(phases[now:], after, strict=True)]
+    if tighten and len(set(after)) > 1:
+        return [f"the margin is {_margin(margin)} at most {where}"]
+    instead = f" instead of {_margin(before[0])}" if before[0] != after[0] else ""
+    return [f"the margin is {_margin(after[0])}{instead} {where}"]
 
 
 def _margin(margin: float) -> str:

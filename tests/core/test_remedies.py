@@ -112,6 +112,15 @@ def test_a_run_without_a_margin_gets_one_and_one_without_weight_none() -> None:
     assert "Tighten the margin" not in labels(remedies(replace(CONFIG, kl_weight=0.0), CODES_ALIKE, 5600, SAVED))
 
 
+def test_tightening_loosens_no_phase_and_reaches_the_one_in_trouble() -> None:
+    third = replace(CONFIG.phases[1], margin=0.01)
+    config = replace(CONFIG, phases=(replace(CONFIG.phases[0], margin=0.1), CONFIG.phases[1], third))
+    tighten = remedies(config, KL, 4700, SAVED, since=4000)[1]
+    assert (tighten.edit.back_to, tighten.edit.margin) == (4000, 0.02)
+    new, _ = changed(config, 3999, tighten.edit)
+    assert [phase.margin for phase in new.phases] == [0.02, 0.02, 0.01]
+
+
 def test_a_margin_is_not_tightened_for_ever() -> None:
     tiny = replace(CONFIG, phases=tuple(replace(phase, margin=1.5e-4) for phase in CONFIG.phases))
     assert "Tighten the margin" not in labels(remedies(tiny, KL, 5600, SAVED, 5000))
@@ -123,10 +132,13 @@ def test_a_margin_is_not_tightened_for_ever() -> None:
     seen=st.integers(0, 12_000),
     saved=st.lists(st.integers(0, 12_000), max_size=5),
     since=st.none() | st.integers(0, 12_000),
-    margin=st.sampled_from([0.0, 1e-5, 0.04, 3.3]),
+    margins=st.tuples(*[st.sampled_from([0.0, 1e-5, 0.004, 0.04, 3.3])] * 2),
 )
-def test_every_remedy_can_be_applied(kind: str, seen: int, saved: list[int], since: int | None, margin: float) -> None:
-    config = replace(CONFIG, phases=tuple(replace(phase, margin=margin) for phase in CONFIG.phases))
+def test_every_remedy_can_be_applied(
+    kind: str, seen: int, saved: list[int], since: int | None, margins: tuple[float, float]
+) -> None:
+    phases = [replace(phase, margin=margin) for phase, margin in zip(CONFIG.phases, margins, strict=True)]
+    config = replace(CONFIG, phases=tuple(phases))
     found = remedies(config, kind, seen, saved, since)
     assert len(found) <= 4
     for remedy in found:
@@ -136,8 +148,9 @@ def test_every_remedy_can_be_applied(kind: str, seen: int, saved: list[int], sin
         assert new != config
         assert sentence
         assert remedy.tip.endswith(".")
-        if remedy.edit.margin is not None and margin:
-            assert all(phase.margin <= margin for phase in new.phases)
+        if remedy.edit.margin is not None:
+            for before, after in zip(config.phases, new.phases, strict=True):
+                assert after.margin <= (before.margin or after.margin)
 
 
 # ---- alarms of a run whose watchdog is off ----

@@ -90,6 +90,30 @@ def test_the_margin_is_the_same_from_here_on() -> None:
     assert sentence == "The margin is none instead of 0.05 from phase 2 on."
 
 
+def test_a_margin_that_a_later_phase_has_already_is_not_said_to_be_another() -> None:
+    new, sentence = changed(CONFIG_2, 10, RunEdit(margin=0.1))
+    assert margins(new) == [0.1, 0.1]
+    assert sentence == "The margin is 0.1 from phase 1 on."
+
+
+@pytest.mark.parametrize(
+    ("margin", "expected", "sentence"),
+    [
+        (0.06, [0.06, 0.05], "The margin is 0.06 at most from phase 1 on."),
+        (0.02, [0.02, 0.02], "The margin is 0.02 instead of 0.1 from phase 1 on."),
+        (0.2, [0.1, 0.05], ""),
+    ],
+)
+def test_to_tighten_never_loosens_a_later_phase(margin: float, expected: list[float], sentence: str) -> None:
+    new, told = changed(CONFIG_2, 10, RunEdit(margin=margin, tighten=True))
+    assert (margins(new), told) == (expected, sentence)
+
+
+def test_to_tighten_gives_a_margin_to_a_phase_without_one() -> None:
+    free = replace(CONFIG_2, phases=(CONFIG_2.phases[0], replace(CONFIG_2.phases[1], margin=0.0)))
+    assert margins(changed(free, 10, RunEdit(margin=0.06, tighten=True))[0]) == [0.06, 0.06]
+
+
 def test_a_phase_that_is_not_over_becomes_longer() -> None:
     new, sentence = changed(CONFIG_2, 100, RunEdit(lengthen=50, lengthen_phase=0))
     assert [phase.images for phase in new.phases] == [150, 200]
@@ -143,6 +167,9 @@ def test_a_run_of_one_phase_speaks_of_no_phase() -> None:
         {"extend": 5.5},
         {"extend": None},
         {"redraw": 1},
+        {"tighten": True},
+        {"tighten": True, "margin": 0},
+        {"tighten": 1, "margin": 0.1},
         {"redraw": None},
         {"back_to": [1]},
         {"colour": "red"},
@@ -167,7 +194,7 @@ edits = st.builds(
     lr=st.none() | st.floats(1e-8, 10),
     margin=st.none() | st.floats(0, 10),
     redraw=st.booleans(),
-)
+) | st.builds(RunEdit, margin=st.floats(1e-4, 10), tighten=st.just(True))
 
 
 @given(edits)
