@@ -190,7 +190,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _separator("&Model"),
     Action(
-        "train", "&Model", "&Train a model…", ("Ctrl+T",), "train", "Train a model of your own from a folder of pictures",
+        "train", "&Model", "&Train a model…", ("Ctrl+T",), "train",
+        "Train a model of your own from a folder of pictures",
     ),
     Action(
         "runs", "&Model", "Training &runs", ("Ctrl+Shift+T",), "runs",

@@ -96,6 +96,19 @@ class _Line:
         self.count = end
 
 
+def alone(y: Numbers) -> NDArray[np.bool_]:
+    """Which points no line reaches, as their neighbours are missing: they have to be drawn as dots.
+
+    Args:
+        y: (N,); what is not finite is a gap.
+
+    Returns:
+        (N,), True for a finite value between two gaps or ends.
+    """
+    there = np.concatenate([[False], np.isfinite(y), [False]])
+    return there[1:-1] & ~there[:-2] & ~there[2:]
+
+
 def smoothed(x: Numbers, y: Numbers, bins: int) -> tuple[Numbers, Numbers]:
     """The means of a line over stretches of equally many points, so that a noisy one shows where it goes.
 

@@ -69,7 +69,7 @@ _TITLES_OF_FAULTS = {
     "collapsed": "The training broke down",
     "unexpected": "Something unexpected went wrong",
 }
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -386,6 +386,7 @@ class PlotSpec:
         labels: what each is called beside the title; "" where the title says it.
         help: what it shows, for the tooltip.
         unit: the values are divided by this.
+        from_zero: whether the axis begins at 0: for what is told best by its size.
     """
 
     title: str
@@ -393,6 +394,7 @@ class PlotSpec:
     labels: tuple[str, ...]
     help: str
     unit: float = 1.0
+    from_zero: bool = False
 
 
 PLOTS = (
@@ -421,8 +423,8 @@ PLOTS = (
         ("",),
         "How much the coarse part of a mix is disturbed by the fine part. Restless, and up at each new phase.",
     ),
-    PlotSpec("Images per second", ("images_per_s",), ("",), "How fast it trains."),
-    PlotSpec("Memory, GB", ("memory",), ("",), "What the training holds in memory.", 1e9),
+    PlotSpec("Images per second", ("images_per_s",), ("",), "How fast it trains.", from_zero=True),
+    PlotSpec("Memory, GB", ("memory",), ("",), "What the training holds in memory.", 1e9, from_zero=True),
 )
 
 

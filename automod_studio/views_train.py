@@ -73,6 +73,8 @@ class TrainDraft:
         """The draft with another value; the preset's own counts as not given."""
         given = {known: kept for known, kept in self.given.items() if known != place}
         usual = value_in(self.start, place)
+        if isinstance(usual, float) and isinstance(value, float) and words_of(value) == short_words(usual):
+            value = usual  # as it is shown
         if value != usual or isinstance(value, bool) != isinstance(usual, bool):
             given[place] = value
         return replace(self, given=given)
@@ -265,8 +267,9 @@ class FieldView:
 def field_view(draft: TrainDraft, place: Place, problems: Mapping[Place, str]) -> FieldView:
     """What the field of a setting shows."""
     value = draft.value(place)
-    shown = value if isinstance(value, bool) else words_of(value)
-    usual = words_of(value_in(draft.start, place))
+    words = words_of if place in draft.given else short_words  # what was typed stays as it was typed
+    shown = value if isinstance(value, bool) else words(value)
+    usual = short_words(value_in(draft.start, place))
     return FieldView(shown, usual, place in draft.given, problems.get(place, ""))
 
 
@@ -277,6 +280,11 @@ def words_of(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(words_of(item) for item in value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def short_words(value: Any) -> str:
+    """A value as words_of, but no number longer than anybody reads: "11.3137"."""
+    return words_of(float(f"{value:.6g}") if isinstance(value, float) else value)
 
 
 def meant(setting: Setting, text: str) -> Any:

@@ -102,8 +102,11 @@ class RunActions(QObject):
         chosen = tuple(photos)
         self._send(folder, "Pin", lambda control: _pin(folder, chosen, control))
 
-    def draw_sheet(self, folder: Path) -> None:
-        """Let a run that is trained draw a sheet now."""
+    def draw_sheet(self, folder: Path, *, quietly: bool = False) -> None:
+        """Let a run that is trained draw a sheet now; `quietly`: no signal tells what came of it."""
+        if quietly:
+            Errand(folder, f"Draw {folder.name}", lambda c: run_ask.ask(folder, SHEET, {}, _no_sheet, c), self).start()
+            return
         self._send(folder, "Draw", lambda control: run_ask.ask(folder, SHEET, {}, _no_sheet, control))
 
     def pause_and_forget(self, folder: Path) -> None:

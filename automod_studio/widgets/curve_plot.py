@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from automod_core.curves import Band, Span, thinned
 from automod_core.run_log import Event
-from automod_studio.curve_points import CurvePoints, smoothed
+from automod_studio.curve_points import CurvePoints, alone, smoothed
 from automod_studio.theme import blend, colors_of, small_font
 from automod_studio.views_run import PlotSpec, short_count, tick_text
 
@@ -31,6 +31,7 @@ _FAINT = 70  # of 255
 _VALUE_TICK_PX, _IMAGES_TICK_PX = 26, 64  # between two ticks at least
 _PADDING = 0.06  # above and below the curves
 _NEAR_PX = 6
+_DOT_PX = 5  # a point without neighbours
 _ZOOM_PER_NOTCH, _KEY_STEP = 0.85, 0.1
 
 
@@ -61,6 +62,7 @@ class CurvePlot(pg.PlotWidget):
         self._ground = _Ground()
         self._curves: list[list[pg.PlotCurveItem]] = []
         self._noise: list[list[pg.PlotCurveItem]] = []
+        self._dots: list[list[pg.ScatterPlotItem]] = []
         self._reach: list[tuple[float, float] | None] = [None, None]  # least and greatest value that is seen
         self._cross = pg.InfiniteLine(angle=90, movable=False)
         self._cross.hide()
@@ -94,6 +96,10 @@ class CurvePlot(pg.PlotWidget):
                 for curve in rows[which]:
                     curve.setZValue(height - which)  # the run that is shown lies above
                     item.addItem(curve, ignoreBounds=True)
+            self._dots.append([pg.ScatterPlotItem(size=_DOT_PX) for _ in self.spec.names])
+            for dots in self._dots[which]:
+                dots.setZValue(5 - which)
+                item.addItem(dots, ignoreBounds=True)
         item.addItem(self._cross, ignoreBounds=True)
         self.scene().sigMouseMoved.connect(self._moved)
 
@@ -109,7 +115,8 @@ class CurvePlot(pg.PlotWidget):
             end: images at the right edge.
         """
         reach = []
-        for name, curve, noise in zip(self.spec.names, self._curves[which], self._noise[which], strict=True):
+        parts = zip(self.spec.names, self._curves[which], self._noise[which], self._dots[which], strict=True)
+        for name, curve, noise, dots in parts:
             x, y = points.between(name, start, end)
             thin_x, thin_y = thinned(x, y / self.spec.unit, _MOST_POINTS)
             if len(x) > _DENSE:
@@ -119,6 +126,8 @@ class CurvePlot(pg.PlotWidget):
             else:
                 noise.clear()
                 curve.setData(thin_x, thin_y, connect="finite")
+            lone = alone(thin_y)
+            dots.setData(thin_x[lone], thin_y[lone])
             finite = thin_y[np.isfinite(thin_y)]
             if len(finite):
                 reach.append((float(finite.min()), float(finite.max())))
@@ -140,8 +149,10 @@ class CurvePlot(pg.PlotWidget):
         """Show the time between these images, and the values that the curves take there."""
         reach = [reach for reach in self._reach if reach is not None] or [(0.0, 1.0)]
         low, high = min(low for low, _ in reach), max(high for _, high in reach)
+        low = min(low, 0.0) if self.spec.from_zero else low
         padding = _PADDING * (high - low) or 0.5 * abs(high) or 1.0
-        self.setRange(xRange=(start, end), yRange=(low - padding, high + padding), padding=0)
+        below = 0.0 if self.spec.from_zero else padding
+        self.setRange(xRange=(start, end), yRange=(low - below, high + padding), padding=0)
 
     def show_cross(self, images: float | None) -> None:
         """Put the vertical hair there; None takes it away."""
@@ -161,6 +172,10 @@ class CurvePlot(pg.PlotWidget):
         for row, inks in zip(self._curves, curve_colors(colors.dark), strict=True):
             for curve, ink in zip(row, inks, strict=False):
                 curve.setPen(pg.mkPen(ink, width=1.5, style=_style(row is self._curves[1])))
+        for dots_row, inks in zip(self._dots, curve_colors(colors.dark), strict=True):
+            for dots, ink in zip(dots_row, inks, strict=False):
+                dots.setPen(None)
+                dots.setBrush(pg.mkBrush(ink))
         for row, inks in zip(self._noise, curve_colors(colors.dark), strict=True):
             for noise, ink in zip(row, inks, strict=False):
                 faint = QColor(ink)

@@ -39,6 +39,7 @@ _MOST_OF_BAND = 300  # points
 _SHORTEST = 16.0  # images that the plots show at least
 _NO_COMPARISON = "No other run"
 _HINT = "Images seen · wheel zooms, drag moves, double-click shows everything"
+_NO_POINTS = "The first values come a little after training has begun"
 _LINES_AT_ONCE = 4000
 _MAKE_EVERY_MS = 20  # a plot: it takes as long to make one
 _PLOT_HEIGHT = 72
@@ -304,6 +305,7 @@ class RunCurves(QWidget):
         for bar in self.bars:
             bar.show_range(*self.range)
         self._show_titles()
+        self._show_hint()
         self._undrawn = list(self.plots)
         self._draw_next()
 
@@ -372,13 +374,17 @@ class RunCurves(QWidget):
             plot.show_cross(images)
         self._show_titles()
         if images is None:
-            self.readout.setText(_HINT)
+            self._show_hint()
             return
         events = self.plots[0].near(images, self.events)
         sentences = [event_text(event) for event in events]
         self.readout.setText(" · ".join([time_line(max(images, 0.0), self.spans), *sentences]))
         if sentences:
             QToolTip.showText(QCursor.pos() + QPoint(12, 12), wrapped_tip("\n".join(sentences)), self)
+
+    def _show_hint(self) -> None:
+        if self._at is None:
+            self.readout.setText(_HINT if self.points[0].last_images else _NO_POINTS)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction, QFont
+from PySide6.QtGui import QAction, QFont, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from automod_studio.icons import icon
@@ -29,6 +29,7 @@ from automod_studio.widgets.labels import ElidedLabel, hint_label
 from automod_studio.widgets.run_list import level_color
 
 _BUTTONS = ((USE, "model"), (PAUSE, "pause"), (STOP, "stop"))
+_KEYS = {USE: "Ctrl+U", PAUSE: "Ctrl+P"}
 _MORE = (EXTEND, CHANGE, ROLL_BACK, SNAPSHOT, "", OPEN_FOLDER, DELETE, FORGET)
 _STEPS = 1000
 
@@ -71,6 +72,8 @@ class RunHeader(QWidget):
             button = QPushButton(icon(drawing), "")
             button.clicked.connect(partial(self.action_wanted.emit, action))
             self.buttons[action] = button
+            if action in _KEYS:  # no shortcut of the button: each new text takes that away
+                QShortcut(QKeySequence(_KEYS[action]), self).activated.connect(button.click)
             row.addWidget(button)
         self.more_button = QPushButton("More")
         self.more_button.setToolTip("What else can be done with this run")
@@ -141,7 +144,7 @@ class RunHeader(QWidget):
             shown = view.actions[action]
             button.setText(f" {shown.text}")
             button.setAccessibleName(shown.text)
-            button.setToolTip(shown.tip)
+            button.setToolTip(f"{shown.tip} ({_KEYS[action]})" if shown.enabled and action in _KEYS else shown.tip)
             button.setEnabled(shown.enabled)
         resumes = view.actions[PAUSE].text == "Resume"
         self.buttons[PAUSE].setIcon(icon("play" if resumes else "pause"))

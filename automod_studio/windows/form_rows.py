@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtGui import QStandardItemModel
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
 from automod_studio.theme import GRID, MARGIN
 
@@ -33,6 +34,14 @@ def form_rows(rows: Sequence[tuple[str, Sequence[QWidget]]]) -> QGridLayout:
             span = columns - len(fields) + 1 if column == 1 else 1
             grid.addWidget(field, row, column if column == 1 else column + columns - len(fields), 1, span)
     return grid
+
+
+def disable_choice(box: QComboBox, value: str, reason: str) -> None:
+    """Show a choice of a list grey, with the reason as its tooltip."""
+    index, model = box.findData(value), box.model()
+    if isinstance(model, QStandardItemModel):
+        model.item(index).setEnabled(False)
+        model.item(index).setToolTip(reason)
 
 
 def short_path(path: Path) -> str:

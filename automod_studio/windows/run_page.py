@@ -45,6 +45,7 @@ class RunPage(QWidget):
         compare_wanted(object): Path of the run whose curves are wanted beside these; None for none.
         pin_wanted(object): tuple of Path: the photos that every sheet is to show.
         sheet_wanted(): draw a sheet now.
+        first_sheet_wanted(): draw one, so that the run has a picture; nobody has asked for it.
     """
 
     action_wanted = Signal(str)
@@ -52,6 +53,7 @@ class RunPage(QWidget):
     compare_wanted = Signal(object)
     pin_wanted = Signal(object)
     sheet_wanted = Signal()
+    first_sheet_wanted = Signal()
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,6 +68,7 @@ class RunPage(QWidget):
         self._others: tuple[Sequence[tuple[str, Path]], Path | None] = ((), None)
         self._compared: list[Mapping[str, float]] = []
         self._judging = False
+        self._has_asked: set[Path] = set()  # runs whose first sheet was asked for
         self.header, self.alarms = RunHeader(), AlarmBar()
         self.curves: RunCurves | None = None
         self.film: FilmPage | None = None
@@ -169,6 +172,15 @@ class RunPage(QWidget):
             self.sheets = news.sheets
         self._show_film()
         self._show_state()
+        self._ask_for_first_sheet()
+
+    def _ask_for_first_sheet(self) -> None:
+        """A run has a picture once there is something to see, not only when its first sheet is due."""
+        run = self.glance
+        if run is None or run.condition != TRAINING or self.sheets or not self._points or run.folder in self._has_asked:
+            return
+        self._has_asked.add(run.folder)
+        self.first_sheet_wanted.emit()
 
     def _add_events(self, events: Sequence[Event], anew: bool) -> None:
         self.events = (*self.events, *events)

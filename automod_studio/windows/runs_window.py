@@ -164,6 +164,7 @@ class RunsWindow(QWidget):
         self.page.compare_wanted.connect(self.compare)
         self.page.pin_wanted.connect(self._pin)
         self.page.sheet_wanted.connect(self._draw_sheet)
+        self.page.first_sheet_wanted.connect(partial(self._draw_sheet, quietly=True))
         self.library.changed.connect(self._show_runs)
         self.library.sizes_changed.connect(self._show_runs)
         self.library.trashed.connect(self._has_trashed)
@@ -359,9 +360,9 @@ class RunsWindow(QWidget):
         if self.shown is not None:
             self.run_actions.pin(self.shown, photos)
 
-    def _draw_sheet(self) -> None:
+    def _draw_sheet(self, *, quietly: bool = False) -> None:
         if self.shown is not None:
-            self.run_actions.draw_sheet(self.shown)
+            self.run_actions.draw_sheet(self.shown, quietly=quietly)
 
     def _open(self, dialog: QDialog) -> None:
         self._open_dialog = dialog

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QStandardItemModel
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
 )
 
 from automod_core import paths
+from automod_studio.graphics_card import NO_CARD, may_have_card
 from automod_studio.settings import Settings
 from automod_studio.theme import MARGIN, apply_theme
-from automod_studio.windows.form_rows import form_rows, short_path
+from automod_studio.windows.form_rows import disable_choice, form_rows, short_path
 
 _THEMES = (("system", "Like the desktop"), ("light", "Light"), ("dark", "Dark"))
 _AT_CLOSING = (("ask", "Ask"), ("go-on", "It goes on"), ("pause", "It is paused"))
@@ -42,7 +43,7 @@ class SettingsDialog(QDialog):
         Args:
             settings: where the choices are read from and stored.
             parent: the window it belongs to.
-            has_cuda: whether a graphics card was found; None if that is not known yet.
+            has_cuda: whether there is a graphics card; None to look for its driver.
         """
         super().__init__(parent)
         self._settings = settings
@@ -62,8 +63,8 @@ class SettingsDialog(QDialog):
             "Training when the window closes",
             "What becomes of a model that is being trained when you close the window",
         )
-        if has_cuda is False:
-            _disable(self._device, "cuda", "No graphics card that CUDA can use was found")
+        if not (may_have_card() if has_cuda is None else has_cuda):
+            disable_choice(self._device, "cuda", NO_CARD)
         self._theme.currentIndexChanged.connect(self._choose_theme)
         self._device.currentIndexChanged.connect(self._choose_device)
         self._at_closing.currentIndexChanged.connect(self._choose_at_closing)
@@ -128,13 +129,6 @@ def _choice(rows: tuple[tuple[str, str], ...], current: str, name: str, tip: str
         box.addItem(text, value)
     box.setCurrentIndex(max(0, box.findData(current)))
     return box
-
-
-def _disable(box: QComboBox, value: str, reason: str) -> None:
-    index, model = box.findData(value), box.model()
-    if isinstance(model, QStandardItemModel):
-        model.item(index).setEnabled(False)
-        model.item(index).setToolTip(reason)
 
 
 def _open_models_folder() -> None:

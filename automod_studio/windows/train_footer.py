@@ -22,12 +22,13 @@ from PySide6.QtWidgets import (
 from automod_core import paths
 from automod_core.photos import SUFFIXES
 from automod_core.pinned_photos import MOST_PINNED
+from automod_studio.graphics_card import NO_CARD, may_have_card
 from automod_studio.settings import Settings
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.training.start_plan import chosen_threads, usable_cpus
 from automod_studio.views_train import folder_name, free_name, name_problem
 from automod_studio.widgets.labels import ElidedLabel, hint_label, link_button
-from automod_studio.windows.form_rows import short_path
+from automod_studio.windows.form_rows import disable_choice, short_path
 
 _DEVICES = (("auto", "Automatic"), ("cpu", "Processor"), ("cuda", "Graphics card (CUDA)"))
 _PARENT, _LOW = "training/folder", "training/low_priority"  # keys of the settings
@@ -97,7 +98,11 @@ class TrainFooter(QWidget):
         self.name.setPlaceholderText("Taken from the pictures")
         for value, text in _DEVICES:
             self.device.addItem(text, value)
-        self.device.setCurrentIndex(max(0, self.device.findData(self._settings.device)))
+        has_card, device = may_have_card(), self._settings.device
+        self.device.setCurrentIndex(max(0, self.device.findData(device if has_card or device != "cuda" else "auto")))
+        if not has_card:
+            disable_choice(self.device, "cuda", NO_CARD)
+            self.device.setToolTip(f"Where the model is trained. {NO_CARD}: the processor does it")
         self.threads.setRange(0, max(1, usable_cpus()))
         self.threads.lineEdit().setTextMargins(GRID, 0, 0, 0)
         self.threads.setSpecialValueText(f"Automatic ({chosen_threads(0)})")

@@ -30,6 +30,7 @@ from automod_core.run_state import (
 )
 from automod_studio.training import launch, run_ask, run_models
 from automod_studio.training.run_actions import RunActions
+from automod_studio.training.run_ask import Done
 from automod_studio.training.run_look import is_loading, look_at
 from automod_studio.training.run_models import take_model
 from automod_studio.training.run_starter import start_run
@@ -127,6 +128,16 @@ def test_the_run_says_no(actions, heard, running):
 def test_a_sheet_is_drawn(actions, heard, running):
     actions.draw_sheet(running)
     assert heard.wait_for("done", "failed") == ("done", running, "sheet is done.")
+
+
+def test_a_sheet_that_nobody_asked_for_is_drawn_quietly(actions, heard, running, qtbot, monkeypatch):
+    asked = []
+    monkeypatch.setattr(run_ask, "ask", lambda folder, kind, *_: asked.append((folder, kind)) or Done("Drawn."))
+    actions.draw_sheet(running, quietly=True)
+    qtbot.waitUntil(lambda: asked == [(running, "sheet")])
+    actions.draw_sheet(running)
+    assert heard.wait_for("done") == ("done", running, "Drawn.")
+    assert not [told for told in heard.told if told[0] == "done"]
 
 
 def test_the_window_closes_and_does_not_wait(actions, qtbot, running):

@@ -96,7 +96,7 @@ class FakeActions(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked, self.busy = [], set()
+        self.asked, self.drawn, self.busy = [], [], set()
 
     def is_busy(self, folder: Path) -> bool:
         return folder in self.busy
@@ -132,7 +132,10 @@ class FakeActions(QObject):
     def pin(self, folder: Path, photos: tuple[Path, ...]) -> None:
         self._ask(folder, "pin", photos)
 
-    def draw_sheet(self, folder: Path) -> None:
+    def draw_sheet(self, folder: Path, *, quietly: bool = False) -> None:
+        if quietly:
+            self.drawn.append(folder)
+            return
         self._ask(folder, "draw")
 
 
@@ -315,6 +318,26 @@ def test_pause_and_resume_are_one_button(opened, folders) -> None:
     press(header.buttons[v.PAUSE])
     assert opened.actions.asked[-1] == (folders[0], "resume")
     assert header.state.text() == "Starting again…"
+
+
+def test_pause_and_use_have_keys(qtbot, opened, folders) -> None:
+    header = opened.window.page.header
+    qtbot.waitUntil(opened.window.isActiveWindow)
+    assert header.buttons[v.PAUSE].toolTip().endswith("(Ctrl+P)")
+    QTest.keyClick(opened.window, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier)
+    opened.actions.end(folders[0])
+    QTest.keyClick(opened.window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert opened.actions.asked == [(folders[0], "use"), (folders[0], "pause")]
+    QTest.keyClick(opened.window, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier)  # it waits: grey
+    assert len(opened.actions.asked) == 2
+
+
+def test_a_run_has_a_picture_as_soon_as_there_is_something_to_see(opened, folders) -> None:
+    opened.tell(a_run(folders[0]))
+    assert opened.actions.drawn == []
+    opened.tell(a_run(folders[0]), [a_point(4)])
+    opened.tell(a_run(folders[0]), [a_point(8)])
+    assert opened.actions.drawn == [folders[0]]
 
 
 def test_stop_and_use(opened, folders) -> None:
@@ -545,6 +568,17 @@ def test_pyqtgraph_is_imported_only_for_curves() -> None:
         "import automod_studio.windows.runs_window, sys; sys.exit('pyqtgraph' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_point_without_neighbours_is_a_dot(qtbot, opened, folders) -> None:
+    plot = opened.window.page.curves.plots[0]
+    opened.window.page.curves.show_config(None)
+    opened.tell(a_run(folders[0]), [a_point(40)])
+    settled(qtbot, opened.window.page.curves)
+    assert list(plot._dots[0][0].getData()[0]) == [40.0]
+    opened.tell(a_run(folders[0]), [a_point(80)])
+    settled(qtbot, opened.window.page.curves)
+    assert not len(plot._dots[0][0].getData()[0])
 
 
 def test_points_phases_and_events_are_drawn(qtbot, opened, folders) -> None:

@@ -56,7 +56,7 @@ def test_durations_are_as_coarse_as_can_be_told(seconds, text) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(None, ""), (0, "0 bytes"), (999, "999 bytes"), (1200, "1 KB"), (1_260_000, "1.3 MB"), (999_600_000, "1 GB"),
+    [(None, ""), (0, "0 bytes"), (999, "999 bytes"), (1200, "1 kB"), (1_260_000, "1.3 MB"), (999_600_000, "1 GB"),
      (2_380_000_000, "2.4 GB"), (99_600_000_000, "100 GB"), (5e15, "5000 TB")],
 )  # fmt: skip
 def test_sizes(count, text) -> None:

@@ -310,3 +310,15 @@ def test_lines_of_another_program_are_refused() -> None:
 
 def test_a_draft_is_checked_as_the_command_line_checks() -> None:
     assert isinstance(check(preset_draft("laptop")).config, TrainConfig)
+
+
+def test_a_long_number_is_shown_as_short_as_anybody_reads_it() -> None:
+    gain = ("model", "style_gain")
+    draft = preset_draft("demo")
+    exact = value_in(draft.start, gain)
+    shown = field_view(draft, gain, {})
+    assert (shown.value, shown.usual) == ("11.3137", "11.3137")
+    assert exact != 11.3137
+    assert draft.with_value(gain, 11.3137).changes == 0  # typed as it is shown: the preset's own
+    typed = draft.with_value(gain, 11.31371)
+    assert (typed.changes, field_view(typed, gain, {}).value) == (1, "11.31371")
