@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from automod_core.config_layers import Draft, Text, did_you_mean, problems_error
 from automod_core.errors import UserError
+from automod_core.files import read_small
 from automod_core.presets import PRESETS
 from automod_core.settings import Setting, settings_of
 from automod_core.train_config import TrainConfig
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PRESET = "demo"
 _WIDTH = 116
+_LARGEST = 1 << 20  # bytes of a file: of 14 phases, it has 12 kB
 _HEAD = """\
 Settings of a training run. Every line may be changed or left out of a file that starts from a preset, with a line such
 as preset = "demo" at its top."""
@@ -115,7 +117,7 @@ def _nowhere(path: tuple[str, ...]) -> str:
 def _parsed(path: Path) -> tuple[dict[str, Any], Callable[[tuple[str, ...]], str]]:
     """Values of a file, and a function that tells the line of each."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_small(path, _LARGEST).decode("utf-8-sig")
         values = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -123,6 +125,10 @@ def _parsed(path: Path) -> tuple[dict[str, Any], Callable[[tuple[str, ...]], str
         raise UserError(f"{path} is not a text file.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not a TOML file: {str(error).rstrip('.')}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply to be a configuration.") from error
+    except ValueError as error:  # a pipe, a device, far too large
+        raise UserError(f"{path} cannot be read: {error}.") from error
     lines = _line_numbers(text)
 
     def origin(place: tuple[str, ...]) -> str:

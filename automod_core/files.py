@@ -21,15 +21,25 @@ def read_small(path: Path, largest: int) -> bytes:
 
     Raises:
         OSError: it cannot be read; FileNotFoundError: it is not there.
-        ValueError: it is larger, or no file: to read a pipe would wait for ever, and a device has no end.
+        ValueError: it is larger, or no file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no file")
+    check_plain(path)
     with path.open("rb") as file:
         data = file.read(largest + 1)
     if len(data) > largest:
         raise ValueError("it is too large")
     return data
+
+
+def check_plain(path: Path) -> None:
+    """Refuse to open what is no file: to read a pipe would wait for ever, and a device has no end.
+
+    Raises:
+        OSError: it cannot be looked at; FileNotFoundError: it is not there.
+        ValueError: it is no file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from automod_core.config_file import load_config
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
+from automod_core.files import read_small, write_atomically
 from automod_core.own_png import read_png
 from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.run_folder import CONFIG, PINNED
@@ -112,12 +112,14 @@ def list_pinned(folder: Path, tell: Callable[[str], object] = lambda sentence: N
     """
     path = Path(folder) / PINNED / PINNED_LIST
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_LIST + 1)
+        data = read_small(path, _LARGEST_LIST)
     except FileNotFoundError:
         return ()
     except OSError as error:
         tell(f"{path} cannot be read: {error.strerror or error}.")
+        return ()
+    except ValueError as error:
+        tell(f"{path} cannot be read: {error}.")
         return ()
     try:
         return _parsed(data, path.parent)
@@ -218,8 +220,6 @@ def _one_at_a_time(place: Path) -> Iterator[None]:
 
 def _parsed(data: bytes, place: Path) -> tuple[PinnedFile, ...]:
     """Read pinned.json; a UserError says what is wrong, to be put after the file's name."""
-    if len(data) > _LARGEST_LIST:
-        raise UserError("is damaged: it is far too large.")
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
+from automod_core.files import check_plain, write_atomically
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -100,10 +100,7 @@ class JsonLines:
 
     def _rewrite(self, images_seen: int | None) -> None:
         """Put the file in order, if it is not."""
-        try:
-            before = self._path.read_bytes() if self._path.exists() else b""
-        except OSError as error:
-            raise UserError(f"{self._path} cannot be read: {error.strerror or error}.") from error
+        before = _read(self._path)
         limit = math.inf if images_seen is None else images_seen
         whole = [line for line in before.split(b"\n") if (parsed := _parse(line)) and not _is_past(parsed, limit)]
         after = b"".join(line + b"\n" for line in whole)
@@ -117,12 +114,19 @@ def read_scalars(path: Path) -> list[dict[str, float]]:
     Raises:
         UserError: the file cannot be read. A file that is missing has no lines.
     """
-    try:
-        data = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    lines = [parsed for line in data.split(b"\n") if (parsed := _parse(line)) and "event" not in parsed]
+    lines = [parsed for line in _read(path).split(b"\n") if (parsed := _parse(line)) and "event" not in parsed]
     return [{name: math.nan if value is None else value for name, value in line.items()} for line in lines]
+
+
+def _read(path: Path) -> bytes:
+    """Read a log; nothing if there is none."""
+    try:
+        check_plain(path)
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

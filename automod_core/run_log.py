@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from automod_core.errors import UserError
+from automod_core.files import check_plain
 
 _CHUNK = 1 << 20  # bytes; a longer line is none of a log
 _REMEMBERED = 256  # bytes at the start and before the place reached, by which a log that was rewritten is known
@@ -111,6 +112,7 @@ class LogTail:
             UserError: the log cannot be read. One that is missing is empty.
         """
         try:
+            check_plain(self._path)
             with self._path.open("rb") as file:
                 return self._news(file)
         except (FileNotFoundError, NotADirectoryError):
@@ -119,6 +121,8 @@ class LogTail:
             return LogNews([], [], anew)
         except OSError as error:
             raise UserError(f"{self._path} cannot be read: {error.strerror or error}.") from error
+        except ValueError as error:
+            raise UserError(f"{self._path} cannot be read: {error}.") from error
 
     def _news(self, file: BinaryIO) -> LogNews:
         status = os.fstat(file.fileno())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from automod_core.errors import UserError
-from automod_core.files import write_atomically
+from automod_core.files import read_small, write_atomically
 from automod_core.run_folder import SHEETS
 
 ORIGINALS, RECONSTRUCTIONS, NEIGHBOURS, SAMPLES = "originals", "reconstructions", "neighbours", "samples"
@@ -210,12 +210,11 @@ def read_layout(png: Path) -> SheetLayout:
     """
     path = png.with_suffix(".json")
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
+        data = read_small(path, _LARGEST_FILE)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if len(data) > _LARGEST_FILE:
-        raise UserError(f"{path} is damaged: it is far too large.")
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
     try:
         return SheetLayout.from_json(data)
     except UserError as error:

@@ -35,6 +35,7 @@ LAUNCH = "launch.json"
 _QUIET = "--quiet"  # curves are in the log; what is printed shall tell of trouble only
 _STARTING = ".starting"  # a lock: one start at a time
 _FORMAT_VERSION = 1
+_LARGEST = 1 << 20  # bytes of launch.json, which holds a plan
 _LOOK_EVERY_S = 0.1
 _GRACE_S = 2.0  # wrong data and the like come to light within this time after the first sign of life
 _PATIENCE_S = 180.0  # then a process that lives counts as started, although it has not said so
@@ -116,7 +117,7 @@ class Launch:
 def read_launch(folder: Path) -> Launch:
     """How a run was started last; the defaults where nothing is known, as for a run of the command line."""
     try:
-        values: dict[str, Any] = json.loads((folder / LAUNCH).read_text(encoding="utf-8"))
+        values = run_folder.read_values(folder / LAUNCH, _LARGEST)
         process = values["process"]
         found = Launch(
             device=str(values["device"]),
@@ -125,7 +126,7 @@ def read_launch(folder: Path) -> Launch:
             process=process and Process(int(process["pid"]), float(process["started"]), str(process["host"])),
             plan=values["plan"] if isinstance(values["plan"], dict) else None,
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return Launch()
     return found
 
