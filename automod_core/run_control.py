@@ -8,7 +8,7 @@ import dataclasses
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class RunControl:
     def _look_while_preparing(self) -> None:
         ending = [post for post in run_desk.waiting(self.folder) if post.kind in (STOP, PAUSE)]
         if ending:
-            self._ending = STOPPED, tuple(ending)
+            self._ending = _end_asked(ending), tuple(ending)
             raise StoppedWhilePreparing
 
     def line(self, values: Mapping[str, float], trainer: Trainer) -> None:
@@ -151,9 +151,10 @@ class RunControl:
             return
         status, posts = self._ending
         message, fault = "", ""
-        if isinstance(error, Exception) and not isinstance(error, StoppedWhilePreparing):
+        asked_for = error is None or isinstance(error, StoppedWhilePreparing)
+        if isinstance(error, Exception) and not asked_for:
             status, message, fault = FAILED, _sentence(error), fault_of(error)
-        elif error is not None:
+        elif not asked_for:
             status = STOPPED
         last = {"message": message, "fault": fault, "seconds_left": 0.0 if status == FINISHED else None}
         state = dataclasses.replace(self._state, status=status, images_per_s=0.0, **last)  # type: ignore[arg-type]
@@ -161,8 +162,7 @@ class RunControl:
             write_state(self.folder, dataclasses.replace(state, updated=time.time()), strict=False)
         with suppress(UserError, OSError):
             for post in run_desk.waiting(self.folder):
-                done = error is None or isinstance(error, StoppedWhilePreparing)
-                if done and post in posts:
+                if asked_for and post in posts:
                     self._answer_end(post, status)
                 else:
                     run_desk.answer(self.folder, post, "The run ended before it could do this.", ok=False)
@@ -170,7 +170,8 @@ class RunControl:
     def _answer_end(self, post: Post, status: str) -> None:
         seen = self._state.images_seen
         word = "paused" if status == PAUSED else "stopped"
-        run_desk.answer(self.folder, post, f"The run is {word} and saved at {seen:,} images.", images_seen=seen)
+        where = f"and saved at {seen:,} images" if checkpoint_paths(self.folder) else "before it began to train"
+        run_desk.answer(self.folder, post, f"The run is {word} {where}.", images_seen=seen)
 
     def _write(self, state: RunState) -> None:
         self._state = dataclasses.replace(state, updated=time.time())
@@ -183,6 +184,11 @@ def _sentence(error: Exception) -> str:
         return str(error)
     reason = (str(error) or "no more is known").splitlines()[0].rstrip(".")
     return f"Training ended by a mistake of the program ({type(error).__name__}: {reason}); it can be resumed."
+
+
+def _end_asked(posts: Iterable[Post]) -> str:
+    """The status with which a run shall end, as the first says who wants it to; "" if nobody does."""
+    return next((PAUSED if post.kind == PAUSE else STOPPED for post in posts if post.kind in (STOP, PAUSE)), "")
 
 
 @contextmanager
@@ -293,8 +299,7 @@ class Desk:
         if not world.any(stop or bool(posts)):
             return NOTHING
         stop, posts = world.any(stop), world.share(posts)
-        asked = [PAUSED if post.kind == PAUSE else STOPPED for post in posts if post.kind in (STOP, PAUSE)]
-        return Orders(STOPPED if stop else asked[0] if asked else "", posts)
+        return Orders(STOPPED if stop else _end_asked(posts), posts)
 
     def _waiting(self, at_once: bool) -> tuple[Post, ...]:
         if not self._trainer.world.is_first or (time.monotonic() < self._next and not at_once):

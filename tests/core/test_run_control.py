@@ -311,7 +311,10 @@ def test_the_state_while_it_trains(folder: Path) -> None:
     assert (last.status, last.seconds_left, last.message) == (FINISHED, 0, "")
 
 
-def test_preparing_is_told_and_can_be_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "status"), [(STOP, STOPPED), (PAUSE, PAUSED)])
+def test_preparing_is_told_and_can_be_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
     monkeypatch.setattr(run_control, "TELL_PREPARING_S", 0.0)
     folder.mkdir()
     with pytest.raises(StoppedWhilePreparing), controlled(folder, World()) as control:  # noqa: PT012 - as it goes
@@ -319,10 +322,11 @@ def test_preparing_is_told_and_can_be_stopped(folder: Path, monkeypatch: pytest.
         state = read_state(folder)
         assert state is not None
         assert (state.status, state.message) == (PREPARING, "Preparing pictures: 1,200 of 5,000")
-        asked = post(folder, STOP)
+        asked = post(folder, kind)
         control.progress("Preparing pictures")(1300, 5000)
-    assert status_of(folder) == STOPPED
-    assert answered(folder, asked).ok
+    assert status_of(folder) == status  # the queue waits for a run that is paused, and for no other
+    answer = answered(folder, asked)
+    assert (answer.ok, answer.sentence) == (True, f"The run is {status} before it began to train.")
 
 
 def test_a_folder_of_which_nothing_came_goes_away(folder: Path) -> None:
