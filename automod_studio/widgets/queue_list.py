@@ -93,6 +93,7 @@ class QueueList(QWidget):
         self.rows = [self._make_row(place, view, len(views)) for place, view in enumerate(views)]
         for place, row in enumerate(self.rows):
             self._rows.insertWidget(place, row)
+            row.show()  # now: a row that Qt shows a little later would not count in the height
         height = self._inner.sizeHint().height()
         self._scroll.setFixedHeight(min(height, _MOST_PX))
 

@@ -488,6 +488,8 @@ def test_the_queue_with_positions(qtbot, opened, folders) -> None:
     assert shown.isVisible()
     assert shown.title.text() == "Waiting · 3"
     assert "cats” is paused" in shown.reason.text()
+    place = shown.rows[0].parentWidget().parentWidget()  # what can be seen of the rows
+    assert place.height() >= shown.rows[0].sizeHint().height() > 0  # at once, when the first comes
     buttons = {b.accessibleName(): b for row in shown.rows for b in row.findChildren(type(opened.window.add_button))}
     assert not buttons["Let dogs come earlier"].isEnabled()
     assert not buttons["Let fish come later"].isEnabled()
