@@ -76,6 +76,16 @@ def checkpoint_paths(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name), reverse=True)
 
 
+def present_paths(folder: Path) -> list[Path]:
+    """Folders of the checkpoints up to the one that a run goes on from, newest first.
+
+    A kill amid a step back leaves newer ones: of a future that is not there any more.
+    """
+    paths, latest = checkpoint_paths(folder), pointed(folder, LATEST)
+    names = [path.name for path in paths]
+    return paths[names.index(latest) :] if latest in names else paths
+
+
 def read_about(path: Path) -> Checkpoint:
     """Read what a checkpoint says of itself.
 

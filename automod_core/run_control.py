@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automod_core import run_desk
-from automod_core.checkpoint_folders import checkpoint_paths
+from automod_core.checkpoint_folders import checkpoint_paths, present_paths
 from automod_core.distributed import World
 from automod_core.errors import UserError
 from automod_core.meter import Meter
@@ -232,7 +232,7 @@ def _stand(folder: Path) -> dict[str, Any]:
     Raises:
         NewerError: a newer version has written its state.
     """
-    saved = checkpoint_paths(folder)
+    saved = present_paths(folder)
     try:
         before = read_state(folder)
     except NewerError:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from automod_core.checkpoint_folders import BEST, LATEST, checkpoint_paths, pointed
+from automod_core.checkpoint_folders import BEST, pointed, present_paths
 from automod_core.errors import UserError
 from automod_core.files import read_small, write_atomically
 from automod_core.run_folder import (
@@ -312,7 +312,7 @@ def _running(folder: Path, state: RunState) -> _Found:
         return CUT_OFF, "The run was cut off before it had saved anything; start it again.", state
     sentence = (
         f"The run was cut off at about {state.images_seen:,} images: its process was ended, or the power failed. "
-        f"Resume it, and it goes on from {_stands_at(folder, checkpoints):,} images."
+        f"Resume it, and it goes on from {checkpoints[0]:,} images."
     )
     return CUT_OFF, sentence, state
 
@@ -329,7 +329,7 @@ def _by_checkpoints(folder: Path) -> _Found:
         phases = _phases(folder / CONFIG, *_stamp(folder / CONFIG))
     except UserError as error:
         return DAMAGED, str(error), RunState(status=FAILED)
-    seen = _stands_at(folder, _checkpoints(folder))
+    seen = next(iter(_checkpoints(folder)), 0)  # gone since, if it is trashed just now
     ends = [sum(images for images, _ in phases[: number + 1]) for number in range(len(phases))]
     now = next((number for number, end in enumerate(ends) if seen < end), len(phases) - 1)
     status = TRAINING if is_locked(folder) else FINISHED if seen >= ends[-1] else STOPPED
@@ -348,20 +348,14 @@ def _ended(folder: Path, state: RunState) -> _Found:
         return FAILED, state.message, state
     # A kill in the midst of a change (a step back, a longer run) leaves a state of before: the folder knows better.
     total = sum(images for images, _ in _phases(folder / CONFIG, *_stamp(folder / CONFIG)))
-    seen = min(state.images_seen, _stands_at(folder, checkpoints))
+    seen = min(state.images_seen, checkpoints[0])
     status = STOPPED if state.status == FINISHED and seen < total else state.status
     return status, "", replace(state, status=status, images_seen=seen, total_images=total)
 
 
 def _checkpoints(folder: Path) -> tuple[int, ...]:
-    """Images seen of each checkpoint, newest first."""
-    return tuple(int(path.name) for path in checkpoint_paths(folder))
-
-
-def _stands_at(folder: Path, checkpoints: tuple[int, ...]) -> int:
-    """Images seen of the checkpoint that a run goes on from."""
-    latest = pointed(folder, LATEST)
-    return int(latest) if latest and int(latest) in checkpoints else max(checkpoints, default=0)
+    """Images seen of each checkpoint, newest first: the run goes on from the first."""
+    return tuple(int(path.name) for path in present_paths(folder))
 
 
 def _problem(folder: Path, state: RunState) -> _Found | None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from automod_core.checkpoint_folders import MODEL, checkpoint_paths
+from automod_core.checkpoint_folders import MODEL, checkpoint_paths, present_paths
 from automod_core.errors import UserError
 from automod_core.run_folder import SNAPSHOTS
 from automod_studio.training.cli_call import environment, lower_priority_of, program, way_of_ending, working_folder
@@ -52,8 +52,8 @@ def take_model(folder: Path, images_seen: int | None = None) -> TakenModel:
         UserError: there is no checkpoint, or the disk is full.
     """
     for _ in range(_TRIES):
-        there = checkpoint_paths(folder)
-        wanted = [path for path in there if int(path.name) == images_seen] or there[:1]
+        wanted = [path for path in checkpoint_paths(folder) if int(path.name) == images_seen]
+        wanted = wanted or present_paths(folder)[:1]
         if not wanted:
             raise UserError(f"“{folder.name}” has no model yet: nothing was saved of it.")
         target = folder / SNAPSHOTS / f"{_stem(folder.absolute().name)}-{wanted[0].name}{SUFFIX}"

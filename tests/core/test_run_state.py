@@ -414,6 +414,7 @@ def test_older_runs_are_known_by_their_checkpoints(tmp_path: Path) -> None:
 def test_an_older_run_that_went_back_stands_at_its_latest_checkpoint(folder: Path) -> None:
     (folder / LATEST).write_text("000000100\n")
     assert glance(folder).state.images_seen == 100
+    assert glance(folder).checkpoints == (100, 0)  # a kill came before those after it were removed
     assert go_back(folder, 100).images_seen == 100
     assert glance(folder).checkpoints == (100, 0)
 

@@ -451,6 +451,12 @@ def test_a_kept_model_is_not_replaced_by_another(stopped):
     assert second.path.read_bytes() == b"of a second try"
 
 
+def test_the_model_of_a_run_that_was_killed_while_it_went_back_is_that_it_goes_on_from(stopped):
+    make_checkpoint(stopped, 240)
+    (stopped / "latest").write_text("000000200\n")
+    assert take_model(stopped).images_seen == 200
+
+
 def test_a_disk_without_second_names_gets_a_copy(stopped, monkeypatch):
     def refuse(*args):
         raise PermissionError
