@@ -27,17 +27,30 @@ if TYPE_CHECKING:
 _FIRST_LOOK_MS = 1500  # after the window is on the screen: the first picture comes first
 _LOOK_MS, _LOOK_IDLE_MS = 3000, 15_000  # from one look at all runs to the next; while nothing is trained
 _LOAD_EVERY_MS = 40
-#: Loaded one by one, so that the window answers in between: together they take a quarter of a second.
+#: Loaded one by one, so that the window answers in between: together they take a third of a second.
 _LOADED_FIRST = (
     "automod_core.config_file",
+    "automod_core.run_process",
+    "automod_core.checkpoint_folders",
     "automod_core.run_state",
+    "automod_core.data.pyramid",
     "automod_core.data.scan",
+    "filelock",
+    "automod_studio.training.launch",
+    "automod_studio.training.run_library",
     "automod_studio.training.run_queue",
     "automod_studio.training.run_actions",
 )
 _LOADED_LATER = (  # after the first look at the runs
+    "automod_studio.views_train",
+    "automod_studio.windows.train_data_page",
     "automod_studio.windows.train_dialog",
+    "automod_studio.views_film",
+    "automod_studio.windows.pinned_panel",
     "automod_studio.windows.film_page",
+    "automod_core.remedies",
+    "automod_studio.views_run",
+    "automod_studio.windows.run_dialogs",
     "automod_studio.windows.runs_window",
 )
 _OFFERED = "training/offered"  # key of the settings: the run that was offered last, and when it was cut off
@@ -83,7 +96,7 @@ class TrainingPart(Part):
 
     def _look_first(self) -> None:
         self._look()
-        self._load(_LOADED_LATER, lambda: None)
+        self._load(_LOADED_LATER, _read_preset)
 
     @property
     def services(self) -> TrainingServices:
@@ -99,6 +112,7 @@ class TrainingPart(Part):
             made.actions.model_ready.connect(self._use)
             made.starter.started.connect(self._started)
             made.starter.failed.connect(self._not_started)
+            made.starter.cancelled.connect(self._called_off)
             self._clock.start(_LOOK_IDLE_MS)
         return self._services
 
@@ -112,6 +126,7 @@ class TrainingPart(Part):
             dialog = self._dialog = TrainDialog(self.studio.settings, self.window, data=data)
             dialog.start_wanted.connect(self._start_run)
             dialog.queue_wanted.connect(self._queue_run)
+            dialog.cancel_wanted.connect(self.services.starter.cancel)
             dialog.finished.connect(self._dialog_closed)
             dialog.show()
         elif data:
@@ -172,6 +187,10 @@ class TrainingPart(Part):
             self._dialog.show_trouble(sentence, details)
         else:
             self.studio.message.emit(sentence, details, "error")
+
+    def _called_off(self, _folder: Path) -> None:
+        if self._dialog is not None:
+            self._dialog.show_cancelled()
 
     def _use(self, path: Path) -> None:
         self.studio.load_model(path)
@@ -278,3 +297,10 @@ class TrainingPart(Part):
             self._runs_window.close()
         if self._services is not None:
             self._services.close()
+
+
+def _read_preset() -> None:
+    """Read what the dialog begins with, so that it opens at once."""
+    from automod_studio.views_train import default_preset, preset_draft
+
+    preset_draft(default_preset(is_demo=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from automod_core.errors import UserError
-from automod_studio.training import launch
+from automod_studio.training import launch, run_ask
 from automod_studio.training.errand import Errand
 from automod_studio.training.launch import ResumeOptions
 from automod_studio.training.run_list import forget_run, note_run
@@ -17,6 +18,7 @@ from automod_studio.training.start_plan import StartPlan
 from automod_studio.workers.jobs import JobControl
 
 _REAP_EVERY_MS = 1000
+_LOOK_EVERY_S = 0.1
 
 
 class RunStarter(QObject):
@@ -25,14 +27,17 @@ class RunStarter(QObject):
     Signals:
         started: Path, folder of a run that lives now.
         failed: Path, str sentence, str details: it does not.
+        cancelled: Path of a run whose start was called off: in place of the others.
     """
 
     started = Signal(object)
     failed = Signal(object, str, str)
+    cancelled = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._under_way: dict[Path, Errand] = {}
+        self._called_off: set[Path] = set()
         self._reaper = QTimer(self, interval=_REAP_EVERY_MS)
         self._reaper.timeout.connect(launch.reap)
         self._reaper.start()
@@ -50,6 +55,23 @@ class RunStarter(QObject):
         """Whether this window is about to start that run."""
         return folder.absolute() in self._under_way
 
+    def cancel(self, folder: Path) -> None:
+        """Call a start off: its process is ended. One that trains already saves and stops."""
+        folder = folder.absolute()
+        if folder in self._under_way and folder not in self._called_off:
+            self._called_off.add(folder)
+            Errand(folder, f"Call off {folder.name}", lambda control: self._end(folder, control), self).start()
+
+    def _end(self, folder: Path, control: JobControl) -> None:
+        """On the thread of a job: end the process as soon as there is one."""
+        while folder in self._under_way:
+            begun = launch.read_launch(folder)
+            if begun.is_alive:
+                run_ask.end_process(begun.process)
+                return
+            control.stop_if_cancelled()
+            time.sleep(_LOOK_EVERY_S)
+
     def _send(self, folder: Path, verb: str, work: Callable[[JobControl], Path]) -> None:
         if folder in self._under_way:
             self.failed.emit(folder, f"“{folder.name}” is being started already.", "")
@@ -62,11 +84,20 @@ class RunStarter(QObject):
 
     def _has_started(self, folder: Path, _: object) -> None:
         self._under_way.pop(folder, None)
-        self.started.emit(folder)
+        if not self._was_called_off(folder):
+            self.started.emit(folder)
 
     def _has_failed(self, folder: Path, sentence: str, details: str) -> None:
         self._under_way.pop(folder, None)
-        self.failed.emit(folder, sentence, details)
+        if not self._was_called_off(folder):
+            self.failed.emit(folder, sentence, details)
+
+    def _was_called_off(self, folder: Path) -> bool:
+        if folder not in self._called_off:
+            return False
+        self._called_off.discard(folder)
+        self.cancelled.emit(folder)
+        return True
 
     def _has_ended(self, errand: Errand) -> None:
         self._under_way.pop(errand.folder, None)

@@ -26,7 +26,13 @@ class TrainingServices(QObject):
         self.library = RunLibrary(self)
         self.queue = RunQueue(self)
         self.actions = RunActions(self)
-        for signal in (self.starter.started, self.queue.started, self.actions.done, self.actions.failed):
+        for signal in (
+            self.starter.started,
+            self.starter.cancelled,
+            self.queue.started,
+            self.actions.done,
+            self.actions.failed,
+        ):
             signal.connect(self.library.refresh)
         for signal in (self.actions.done, self.library.trashed):
             signal.connect(self.queue.look)

@@ -25,6 +25,7 @@ _LOOK_MS = 1000  # from one look at whether other photos are pinned to the next
 _NOTHING_MS = 1500  # after which a run without sheets is told to have none
 _NARROW_PX = 720  # below which the pictures need the room of the list
 _NO_SHEETS = "The first sheet is drawn a little after training has begun."
+_DRAW_TIP = "Draw a sheet of the run as it is at this moment"
 _NO_SHEETS_STOPPED = "This run has drawn no sheet yet."
 
 
@@ -82,6 +83,7 @@ class FilmPage(QWidget):
             self.panel.show_folder(folder)
             self._clear()
         self.draw_button.setEnabled(following)
+        self.draw_button.setToolTip(_DRAW_TIP if following else "Only a run that is being trained can draw a sheet")
         if sheets is not self._sheets or not sheets:
             self._take(sheets)
 
@@ -219,7 +221,7 @@ class FilmPage(QWidget):
         self.subject_box.setMinimumContentsLength(12)
         self.subject_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.draw_button = QPushButton("Draw now")
-        self.draw_button.setToolTip("Draw a sheet of the run as it is at this moment")
+        self.draw_button.setToolTip(_DRAW_TIP)
         self.newest_button = QPushButton("Newest")
         self.newest_button.setToolTip("Go to the newest sheet, and follow the run (End)")
         self.panel_button = _mode_button("Pinned photos", "Show or hide the list of pinned photos")

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 PICTURES, SETTINGS, PLAN = range(3)  # the pages
 _TABS = ("&1 Pictures", "&2 Settings", "&3 Plan")
 _KEPT = "training/kept"  # key of the settings: what was changed in a dialog that was closed without a start
+_STARTING = "Starting… Loading takes a moment. It goes on if you close this window."
+_CALLED_OFF = "Calling it off…"
 _IDLE_MS = 200
 _LATER = (
     "automod_core.profiles",
@@ -74,10 +76,12 @@ class TrainDialog(QDialog):
     Signals:
         start_wanted(object): the StartPlan of a run that is to start now. show_started or show_trouble answers.
         queue_wanted(object): the StartPlan of a run that is to wait for its turn.
+        cancel_wanted(object): Path of the run whose start is to be called off. show_cancelled or show_started answers.
     """
 
     start_wanted = Signal(object)
     queue_wanted = Signal(object)
+    cancel_wanted = Signal(object)
 
     def __init__(
         self, settings: Settings, parent: QWidget | None = None, *, data: str = "", scanner: Scanner | None = None
@@ -98,7 +102,9 @@ class TrainDialog(QDialog):
         self._shown_config: TrainConfig = self.draft.start  # the last one without problems: the plan shows it
         self._aside = kept_draft(settings.value(_KEPT))  # changes that can be brought back
         self._aside_words = "{} left from last time."
-        self._preset_chosen, self._starting = False, False
+        self._preset_chosen = False
+        self._starting: Path | None = None  # folder of a run that is on its way
+        self._called_off = False
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
         self.settings_form: TrainSettingsForm | None = None
@@ -144,6 +150,7 @@ class TrainDialog(QDialog):
         self.footer.start_wanted.connect(self._start)
         self.footer.queue_wanted.connect(self._queue)
         self.footer.copy_wanted.connect(self._copy)
+        self.footer.cancel_wanted.connect(self._cancel)
         self.footer.show_wanted.connect(self._show_problem)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             QShortcut(QKeySequence(keys), self).activated.connect(self.footer.start_button.click)
@@ -315,16 +322,17 @@ class TrainDialog(QDialog):
 
     def _refresh(self) -> None:
         words, way = self._problem()
-        ready = not words and not self._starting
-        if self._starting:
-            words = "Starting… It goes on if you close this window."
+        ready = not words and self._starting is None
+        if self._starting is not None:
+            words = _CALLED_OFF if self._called_off else _STARTING
         elif ready and self.config is not None:
             words = ready_words(self.draft, self.config)
         self.footer.show_state(
             words,
             is_ready=ready,
             can_copy=self.config is not None and bool(self.data_page.data),
-            can_show=way is not None and not self._starting,
+            can_show=way is not None and self._starting is None,
+            can_cancel=self._starting is not None and not self._called_off,
         )
         for number, wrong in (
             (PICTURES, bool(self.data_page.data and self.data_page.problem)),
@@ -366,11 +374,17 @@ class TrainDialog(QDialog):
 
     def _start(self) -> None:
         plan = self.plan()
-        if plan is not None and not self._starting:
-            self._starting = True
+        if plan is not None and self._starting is None:
+            self._starting, self._called_off = plan.folder, False
             self.message.clear()
             self._refresh()
             self.start_wanted.emit(plan)
+
+    def _cancel(self) -> None:
+        if self._starting is not None and not self._called_off:
+            self._called_off = True
+            self._refresh()
+            self.cancel_wanted.emit(self._starting)
 
     def _queue(self) -> None:
         plan = self.plan()
@@ -391,13 +405,20 @@ class TrainDialog(QDialog):
 
     def show_trouble(self, sentence: str, details: str = "") -> None:
         """Show why the run could not be started; everything asked for stays as it is."""
-        self._starting = False
+        self._starting = None
         self.message.show_message(sentence, details, "error")
+        self._refresh()
+
+    def show_cancelled(self) -> None:
+        """The start was called off; everything asked for stays as it is."""
+        self._starting = None
+        self.message.show_message("It was not started.")
+        self.footer.suggest_name(data_name(self.data_page.data))  # what has begun to train keeps its name
         self._refresh()
 
     def show_started(self) -> None:
         """The run is on its way: there is nothing left to ask."""
-        self._starting = False
+        self._starting = None
         self.accept()
 
     def done(self, result: int) -> None:

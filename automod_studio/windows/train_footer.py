@@ -43,6 +43,7 @@ class TrainFooter(QWidget):
         changed(): something that was asked for.
         start_wanted(), queue_wanted(), copy_wanted(): a button.
         show_wanted(): the place of the problem is to be shown.
+        cancel_wanted(): the start is to be called off.
     """
 
     changed = Signal()
@@ -50,6 +51,7 @@ class TrainFooter(QWidget):
     queue_wanted = Signal()
     copy_wanted = Signal()
     show_wanted = Signal()
+    cancel_wanted = Signal()
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,7 +68,7 @@ class TrainFooter(QWidget):
         self.pin_button, self.unpin_button = link_button("Choose…"), link_button("None")
         self.pin_words = hint_label("none")
         self.reason = QLabel()
-        self.show_button = link_button("Show")
+        self.show_button, self.cancel_button = link_button("Show"), link_button("Cancel")
         self.copy_button = QPushButton("Co&py command line")
         self.queue_button = QPushButton("Add to &queue")
         self.start_button = QPushButton("&Start training")
@@ -88,6 +90,7 @@ class TrainFooter(QWidget):
             (self.pin_button, "Choose pinned photos", "Up to 16 photos on which you will see how it learns"),
             (self.unpin_button, "No pinned photos", "Pin no photos: pictures of the collection are shown instead"),
             (self.show_button, "Show the problem", "Go to where this can be mended"),
+            (self.cancel_button, "Call the start off", "Do not train it after all; what you have set stays here"),
             (self.copy_button, "Copy command line", "Copy the command that does the same in a terminal"),
             (self.queue_button, "Add to queue", "Train it when the runs before it are done"),
             (self.start_button, "Start training", "Start now; it goes on when this window is closed (Ctrl+Return)"),
@@ -111,7 +114,7 @@ class TrainFooter(QWidget):
         self.reason.setTextFormat(Qt.TextFormat.PlainText)
         self.reason.setProperty("role", "hint")
         for button in (self.copy_button, self.queue_button, self.folder_button, self.pin_button, self.unpin_button,
-                       self.show_button):  # fmt: skip
+                       self.show_button, self.cancel_button):  # fmt: skip
             button.setAutoDefault(False)
 
     def _lay_out(self) -> None:
@@ -155,6 +158,7 @@ class TrainFooter(QWidget):
         row.addWidget(self.copy_button)
         row.addWidget(self.reason, 1)
         row.addWidget(self.show_button)
+        row.addWidget(self.cancel_button)
         row.addWidget(self.queue_button)
         row.addWidget(self.start_button)
         return row
@@ -168,6 +172,7 @@ class TrainFooter(QWidget):
         self.pin_button.clicked.connect(self._choose_pins)
         self.unpin_button.clicked.connect(lambda: self.set_pins(()))
         self.show_button.clicked.connect(lambda: self.show_wanted.emit())
+        self.cancel_button.clicked.connect(lambda: self.cancel_wanted.emit())
         self.copy_button.clicked.connect(lambda: self.copy_wanted.emit())
         self.queue_button.clicked.connect(lambda: self.queue_wanted.emit())
         self.start_button.clicked.connect(lambda: self.start_wanted.emit())
@@ -203,7 +208,9 @@ class TrainFooter(QWidget):
 
     # ---- what is shown ----
 
-    def show_state(self, sentence: str, *, is_ready: bool, can_copy: bool, can_show: bool) -> None:
+    def show_state(
+        self, sentence: str, *, is_ready: bool, can_copy: bool, can_show: bool, can_cancel: bool = False
+    ) -> None:
         """Show whether the run can start.
 
         Args:
@@ -211,6 +218,7 @@ class TrainFooter(QWidget):
             is_ready: whether it can.
             can_copy: whether there is a command line to copy.
             can_show: whether the dialog can go to where the problem is.
+            can_cancel: whether a start can be called off.
         """
         self.reason.setText(sentence)
         self.reason.setAccessibleName(sentence)
@@ -218,6 +226,7 @@ class TrainFooter(QWidget):
         self.queue_button.setEnabled(is_ready)
         self.copy_button.setEnabled(can_copy)
         self.show_button.setVisible(can_show)
+        self.cancel_button.setVisible(can_cancel)
 
     def _name_changed(self) -> None:
         self._show_folder()

@@ -39,7 +39,7 @@ def starter(qapp):
 
 @pytest.fixture
 def heard(qtbot, starter):
-    return Heard(qtbot, started=starter.started, failed=starter.failed)
+    return Heard(qtbot, started=starter.started, failed=starter.failed, cancelled=starter.cancelled)
 
 
 def test_a_run_lives_and_is_found_again(starter, heard, tmp_path):
@@ -55,6 +55,19 @@ def test_a_run_lives_and_is_found_again(starter, heard, tmp_path):
     how = read_launch(folder)
     assert (how.device, how.threads, how.low_priority) == ("cpu", 3, False)
     assert how.is_alive
+
+
+def test_a_start_is_called_off_and_leaves_nothing(starter, heard, tmp_path):
+    folder = tmp_path / "anna"
+    starter.start(make_plan(folder, "mute"))
+    starter.cancel(folder)
+    assert heard.wait_for("started", "failed", "cancelled") == ("cancelled", folder)
+    assert not folder.exists()
+    assert not starter.is_starting(folder)
+    assert folder not in run_list.run_folders()
+    starter.cancel(folder)  # nothing to call off
+    starter.start(make_plan(folder, "demo"))
+    assert heard.wait_for("started", "failed", "cancelled") == ("started", folder)
 
 
 def test_what_lies_in_the_folder_of_runs_need_not_be_noted(starter, heard):

@@ -148,7 +148,7 @@ def test_a_folder_and_start_are_enough(dialog: TrainDialog, photos: Path, scans:
         )
     ]
     assert not dialog.footer.start_button.isEnabled()  # it is on its way: not twice
-    assert dialog.footer.reason.text() == "Starting… It goes on if you close this window."
+    assert dialog.footer.reason.text() == "Starting… Loading takes a moment. It goes on if you close this window."
     dialog.show_trouble("The disk is full.", "the whole story")
     assert dialog.footer.start_button.isEnabled()
     assert dialog.message.sentence.text() == "The disk is full."
@@ -157,6 +157,22 @@ def test_a_folder_and_start_are_enough(dialog: TrainDialog, photos: Path, scans:
     dialog.show_started()
     assert not dialog.isVisible()
     assert scans[0].stopped
+
+
+def test_a_start_can_be_called_off(dialog: TrainDialog) -> None:
+    dialog.open_data("demo")
+    assert not dialog.footer.cancel_button.isVisible()
+    plans, called_off = starts(dialog), list[Path]()
+    dialog.cancel_wanted.connect(called_off.append)
+    QTest.mouseClick(dialog.footer.start_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dialog.footer.cancel_button, Qt.MouseButton.LeftButton)
+    assert called_off == [plans[0].folder]
+    assert dialog.footer.reason.text() == "Calling it off…"
+    assert not dialog.footer.cancel_button.isVisible()
+    assert not dialog.footer.start_button.isEnabled()
+    dialog.show_cancelled()
+    assert dialog.message.sentence.text() == "It was not started."
+    assert dialog.footer.start_button.isEnabled()
 
 
 def test_the_scan_shows_crops_and_lists_what_is_wrong(dialog: TrainDialog, photos: Path, scans: list[FakeScan]) -> None:
