@@ -15,6 +15,7 @@ from automod_core.profiles import save_profile
 from automod_core.run_state import CUT_OFF, PAUSED, STOPPED, TRAINING, RunGlance, glance
 from automod_studio import views_run
 from automod_studio.features import training as training_module
+from automod_studio.settings import Settings
 from automod_studio.training import launch
 from automod_studio.windows.closing_dialog import ClosingDialog
 from automod_studio.windows.main_window import MainWindow
@@ -39,6 +40,11 @@ def quick_looks(monkeypatch) -> None:
     monkeypatch.setattr(training_module, "_FIRST_LOOK_MS", 10)
     monkeypatch.setattr(training_module, "_LOOK_MS", 200)
     monkeypatch.setattr(training_module, "_LOOK_IDLE_MS", 200)
+
+
+@pytest.fixture(autouse=True)
+def windows_close_without_a_question(isolated_home) -> None:
+    Settings().at_closing = "go-on"
 
 
 def shown(kind: type[Kind]) -> Kind | None:
@@ -105,8 +111,7 @@ def test_from_a_drop_to_use_this_model_now(qtbot, window: MainWindow, start_run,
     model = window.studio.document.model
     assert model is not None
     assert Path(model.path).parent == folder / "snapshots"
-    before = window.studio.shown
-    qtbot.waitUntil(lambda: window.studio.shown is not before, timeout=_LONG_MS)
+    qtbot.waitUntil(lambda: window.studio.shown[0].model == model, timeout=_LONG_MS)  # and a picture by it is there
     seen = state_of(folder)
     assert seen.condition == TRAINING  # it goes on meanwhile
     qtbot.waitUntil(lambda: state_of(folder).state.images_seen > seen.state.images_seen, timeout=_LONG_MS)
@@ -119,6 +124,7 @@ def test_from_a_drop_to_use_this_model_now(qtbot, window: MainWindow, start_run,
 
 def test_a_run_goes_on_without_the_window_and_is_found_again(qtbot, open_window, start_run, wait_for) -> None:
     window = open_window()
+    window.settings.at_closing = "ask"
     folder = start_run(window)
     qtbot.waitUntil(window.status.training_button.isVisible)
     window.close()
