@@ -78,12 +78,12 @@ def ranges_of(sheets: Sequence[Sheet]) -> tuple[str, ...]:
 
 
 def moment_words(sheet: Sheet) -> str:
-    """Say when a sheet was drawn: "96,000 images · 32 × 32 pixels, growing (50 %)"."""
+    """Say when a sheet was drawn: "96,000 images · 32 × 32 pixels, fading in 50 %"."""
     words = f"{sheet.images_seen:,} images"
     if sheet.layout is None:
         return words
     words += f" · {sheet.layout.resolution} × {sheet.layout.resolution} pixels"
-    return words + (f", growing ({sheet.layout.fade:.0%})" if sheet.layout.fade < 1 else "")
+    return words + (f", fading in {100 * sheet.layout.fade:.0f} %" if sheet.layout.fade < 1 else "")
 
 
 def short_count(images: int) -> str:

@@ -12,7 +12,7 @@ from automod_core.photos import SUFFIXES
 
 DEMO = "demo"  # the word for drawn faces, in place of a path
 _FEWEST = 2  # pictures that training needs at least
-_FEW = 100  # below this, a model only remembers them
+_FEW = 100  # below this, a model only learns them by heart
 
 
 @dataclass(slots=True)
@@ -93,20 +93,27 @@ def facts_words(report: ScanReport) -> str:
     parts = [counted(report.usable, "picture can be used", "pictures can be used")]
     low, median, high = report.smallest_side, report.median_side, report.largest_side
     if low is not None:
-        sizes = (
-            f"all of {low:,} pixels" if low == high else f"{low:,} to {high:,} pixels, half of them up to {median:,}"
-        )
-        parts.append(sizes)
+        parts.append(_sizes_words(low, median, high))
     if report.total_bytes:
         parts.append(size_words(report.total_bytes))
     return "  ·  ".join(parts)
 
 
+def _sizes_words(low: int, median: int | None, high: int) -> str:
+    """The shorter sides in pixels, from the smallest to the largest."""
+    if low == high:
+        return f"all of {low:,} pixels"
+    middle = f"most of {high:,}" if median == high else f"half of them up to {median:,}"
+    return f"{low:,} to {high:,} pixels, {middle}"
+
+
 def warnings(report: ScanReport, resolution: int) -> tuple[str, ...]:
     """What a person should know before training on it at a resolution (pixels), each in a sentence."""
     found = []
+    if not report.usable:
+        found.append("Training needs photos: JPEG, PNG, WebP, HEIC, TIFF and more. Choose another folder above.")
     if _FEWEST <= report.usable < _FEW:
-        found.append(f"That is very little: with fewer than {_FEW} pictures, a model only remembers them.")
+        found.append(f"That is very little: with fewer than {_FEW} pictures, a model only learns them by heart.")
     if below := report.smaller_than(resolution):
         found.append(f"{counted(below, 'picture is', 'pictures are')} smaller than {resolution} pixels, and enlarged.")
     return tuple(found)

@@ -281,7 +281,7 @@ def estimate_words(plan: Plan) -> tuple[str, str]:
         parts.append(f"{size_words(plan.memory)} of memory")
     parts.append(f"{size_words(sum(plan.disk.values()))} on disk")
     line = " · ".join(parts)
-    notes = "Without reading pictures and saving; on disk it may be less."
+    notes = "Reading the pictures and saving come on top of the time. On the disk it may be less."
     if plan.compiles:
         notes += " Not compiled in the dry run: the run itself should be faster."
     return line[0].upper() + line[1:], notes

@@ -15,16 +15,21 @@ def share_done(run: RunGlance) -> float:
     return min(run.state.images_seen / total, 1.0) if total else 0.0
 
 
+def percent_done(run: RunGlance) -> str:
+    """How much of a run is done, as its window says it: "43 %"."""
+    return f"{100 * share_done(run):.0f} %"
+
+
 def run_words(run: RunGlance) -> str:
     """Name and progress."""
-    return f"{run.name}, {share_done(run):.0%}"
+    return f"{run.name}, {percent_done(run)}"
 
 
 def corner_words(running: Sequence[RunGlance]) -> tuple[str, str]:
     """What the corner of the window says of the runs that are trained, and its tooltip; "" for none."""
     if not running:
         return "", ""
-    words = f"Training {share_done(running[0]):.0%}" if len(running) == 1 else f"{len(running)} trainings"
+    words = f"Training {percent_done(running[0])}" if len(running) == 1 else f"{len(running)} trainings"
     return words, "Being trained: " + "; ".join(map(run_words, running))
 
 

@@ -45,7 +45,7 @@ class EstimatePanel(QWidget):
         self._make_process = make_process
         self._process: Any = None
         self._found: Plan | None = None  # by the process that runs
-        self._trouble, self._ready = "", True
+        self._trouble, self._progress, self._ready = "", "", True
         self.title, self.note = QLabel(), hint_label("", wrap=True)
         self.title.setProperty("role", "title")
         self.title.setTextFormat(Qt.TextFormat.PlainText)
@@ -82,7 +82,8 @@ class EstimatePanel(QWidget):
         process.finished.connect(self._finish)
         self._process = process
         self.bar.setRange(0, 0)
-        self._show("Starting…")
+        self._progress = "Starting…"
+        self._show()
         process.start()
 
     def stop(self) -> None:
@@ -130,7 +131,8 @@ class EstimatePanel(QWidget):
             total = int(progress.get("total", 0))
             self.bar.setRange(0, total)
             self.bar.setValue(done)
-            self._show(f"Trying phase {min(done + 1, total)} of {total}…")
+            self._progress = f"Trying phase {min(done + 1, total)} of {total}…"
+            self._show()
 
     def _finish(self, ok: bool, sentence: str) -> None:
         process, self._process = self._process, None
@@ -165,14 +167,14 @@ class EstimatePanel(QWidget):
         layout.addLayout(buttons)
         self.setMinimumHeight(self.title.fontMetrics().height() * 2 + 2 * GRID)
 
-    def _show(self, progress: str = "") -> None:
+    def _show(self) -> None:
         self.bar.setVisible(self.running)
         self.note.setVisible(not self.running)
         self.pieces_button.setVisible(not (self.running or self.stale) and bool(tight_phases(self.plan)))
         colors, tip = colors_of(self), ""
         title, note, color, note_color = _ASK, _ASK_NOTE, colors.text, colors.muted
         if self.running:
-            title = progress
+            title = self._progress
         elif self._trouble:
             title, note, color = self._trouble, _ASK_NOTE, colors.poor
         elif self.plan is not None:
@@ -205,7 +207,7 @@ class EstimatePanel(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "button"):
-            self._show(self.title.text())
+            self._show()
 
 
 def _tint(label: QLabel, color: str) -> None:

@@ -243,7 +243,7 @@ class PhasePainter:
     def _tick(self, images: int, top: float) -> QRectF:
         width = self._fonts.small_width(short(images)) + 2
         middle = self._places.scale.x_of(images)
-        return QRectF(min(middle - width / 2, self._right + RIGHT_PX - width), top, width, AXIS_PX - GRID)
+        return QRectF(min(middle - width / 2, self._right + RIGHT_PX - GRID - width), top, width, AXIS_PX - GRID)
 
     @property
     def _right(self) -> float:
@@ -269,7 +269,7 @@ class Fonts:
     @property
     def gutter(self) -> float:
         """Pixels for the names of the lanes."""
-        return max(self.small_width(title) for _, title in (*LANES, ("", "Images"))) + 2 * GRID
+        return max(self.small_width(title) for _, title in (*LANES, ("", "Images"))) + 3 * GRID
 
 
 def lane_words(name: str, phase: Mapping[str, Any]) -> str:

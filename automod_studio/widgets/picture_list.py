@@ -55,7 +55,7 @@ class PictureList(QTreeWidget):
             heading = self._add_heading()
             heading.setText(0, copies_heading(report))
             heading.addChildren(
-                [_line(copy, f"The same as {group[0]}") for group in report.duplicates for copy in group[1:]]
+                [_line(copy, f"The same as “{group[0]}”") for group in report.duplicates for copy in group[1:]]
             )
 
     def _add_heading(self) -> QTreeWidgetItem:

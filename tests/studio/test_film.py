@@ -178,7 +178,7 @@ def test_a_moment_in_words(tmp_path: Path) -> None:
     sheet = draw_sheet(tmp_path, 96_000)
     assert moment_words(sheet) == "96,000 images · 16 × 16 pixels"
     growing = replace(sheet, layout=replace(sheet.layout, fade=0.5))
-    assert moment_words(growing) == "96,000 images · 16 × 16 pixels, growing (50%)"
+    assert moment_words(growing) == "96,000 images · 16 × 16 pixels, fading in 50 %"
     assert moment_words(Sheet(5, sheet.png)) == "5 images"
 
 

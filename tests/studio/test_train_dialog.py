@@ -215,7 +215,7 @@ def test_the_report_tells_sizes_copies_and_what_is_too_small(
     headings = [page.listing.topLevelItem(row) for row in range(2)]
     assert list(listed(headings[0])) == ["5 files cannot be used; the first 3 are listed"]
     (copies,) = listed(headings[1]).values()
-    assert copies == [("b", "The same as a"), ("c", "The same as a")]
+    assert copies == [("b", "The same as “a”"), ("c", "The same as “a”")]
     assert not page.scanning
     dialog.choose_preset("quick")  # 32 pixels: nothing is too small any more
     assert page.cautions.isHidden()
