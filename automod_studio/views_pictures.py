@@ -92,14 +92,14 @@ def facts_words(report: ScanReport) -> str:
     """The good news in one line: "1,240 pictures can be used · 512 to 4,032 pixels, half above 1,920 · 1.2 GB"."""
     parts = [counted(report.usable, "picture can be used", "pictures can be used")]
     low, median, high = report.smallest_side, report.median_side, report.largest_side
-    if low is not None:
+    if low is not None and median is not None and high is not None:
         parts.append(_sizes_words(low, median, high))
     if report.total_bytes:
         parts.append(size_words(report.total_bytes))
     return "  ·  ".join(parts)
 
 
-def _sizes_words(low: int, median: int | None, high: int) -> str:
+def _sizes_words(low: int, median: int, high: int) -> str:
     """The shorter sides in pixels, from the smallest to the largest."""
     if low == high:
         return f"all of {low:,} pixels"
