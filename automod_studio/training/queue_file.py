@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from automod_studio.training.start_plan import StartPlan
 
 _ENTRIES = "entries"
 _MOST_ENTRIES = 1000
+_LONGEST_START_S = 600.0  # no start takes so long: it was given up, and could not be noted on a full disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class QueueEntry:
         resume: folder of the run that goes on; None for a new one.
         options: how it goes on.
         starter: the window that is about to start it; None while it waits.
+        taken: when that window took it, in seconds since 1970.
         problem: one sentence: why it could not be started; it waits for the person then.
     """
 
@@ -43,6 +46,7 @@ class QueueEntry:
     resume: Path | None = None
     options: ResumeOptions = ResumeOptions()
     starter: Process | None = None
+    taken: float = 0.0
     problem: str = ""
 
     @property
@@ -60,8 +64,9 @@ class QueueEntry:
 
     @property
     def is_starting(self) -> bool:
-        """Whether a window that lives is about to start it."""
-        return self.starter is not None and is_alive(self.starter) is not False
+        """Whether a window that lives is about to start it; one of another computer is believed for a while."""
+        took_s = time.time() - self.taken
+        return self.starter is not None and is_alive(self.starter) is not False and took_s < _LONGEST_START_S
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -71,6 +76,7 @@ class QueueEntry:
             "resume": self.resume and str(self.resume),
             "options": asdict(self.options),
             "starter": self.starter and asdict(self.starter),
+            "taken": self.taken,
             "problem": self.problem,
         }
 
@@ -89,9 +95,10 @@ class QueueEntry:
                 resume=None if resume is None else Path(resume),
                 options=ResumeOptions(**values["options"]),
                 starter=None if starter is None else Process(**starter),
+                taken=float(values.get("taken", 0.0)),
                 problem=str(values["problem"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise UserError(f"An entry of the queue cannot be read ({error}).") from error
         if (entry.plan is None) == (entry.resume is None):
             raise UserError("An entry of the queue names no run, or two.")
@@ -191,7 +198,7 @@ class QueueFile:
             if not chosen and (found := _holder(folders, ready[0].folder)) is not None:
                 holder.append(found)
                 return entries
-            taken.append(replace(ready[0], starter=this_process(), problem=""))
+            taken.append(replace(ready[0], starter=this_process(), taken=time.time(), problem=""))
             return tuple(taken[0] if e.id == taken[0].id else e for e in entries)
 
         entries = self.change(edit)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 import shiboken6
@@ -201,10 +202,19 @@ def test_a_window_that_was_killed_after_it_started_the_run():
 
 
 def test_one_that_is_about_to_start_cannot_be_taken_out():
-    entry = QueueEntry(id="1", plan=plan("anna"), starter=this_process())
+    entry = QueueEntry(id="1", plan=plan("anna"), starter=this_process(), taken=time.time())
     QueueFile().change(lambda _: [entry])
     assert QueueFile().remove("1") == (entry,)
     assert take().started is None
+
+
+@pytest.mark.parametrize("starter", [Process(1, 1.0, "elsewhere"), this_process()])
+def test_a_window_that_never_said_what_became_of_a_start_is_not_waited_for_for_ever(starter):
+    """One of another computer that was switched off, or one that could not write to a full disk."""
+    QueueFile().change(lambda _: [QueueEntry(id="1", plan=plan("anna"), starter=starter, taken=time.time() - 30)])
+    assert take().started is None
+    QueueFile().change(lambda _: [QueueEntry(id="1", plan=plan("anna"), starter=starter, taken=time.time() - 900)])
+    assert take().started == runs_dir() / "anna"
 
 
 @pytest.mark.parametrize("data", ["mute", "demo"])
