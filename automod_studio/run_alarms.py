@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from automod_core.remedies import alarm_words, remedies
 from automod_core.run_log import Event
-from automod_core.run_state import CUT_OFF, FINISHED, NEWER, RunGlance
+from automod_core.run_state import CUT_OFF, FAILED, FINISHED, NEWER, RunGlance
 from automod_core.train_config import TrainConfig
 from automod_core.watchdog import Trouble
-from automod_studio.views_run import RESUME, fault_view
+from automod_studio.views_run import RESUME, fault_view, whence
 
 TROUBLE, EDIT = "trouble", "edit"  # kinds of Event
 CHOOSE_DATA = "choose the pictures"  # of a Help: a folder is to be chosen, and the run resumed with it
@@ -113,7 +113,8 @@ def _fault(glance: RunGlance, last: Event | None, config: TrainConfig | None, bu
         tip = _WAIT if busy else "Say where the pictures are now, and the run goes on with them"
         helps = (Help("Choose the pictures…", tip, CHOOSE_DATA, not busy),)
     elif found.can_resume and not helps:
-        tip = _WAIT if busy else "Go on from the newest checkpoint, once the cause is out of the way"
+        after = ", once the cause is out of the way" if glance.condition == FAILED else ""
+        tip = _WAIT if busy else f"{whence(glance)}{after}"
         helps = (Help("Resume", tip, RESUME, not busy),)
     level = "warning" if glance.condition in (CUT_OFF, NEWER) else "error"
     sentence = found.sentence.replace("; name them with --data.", ".")  # a button does that here

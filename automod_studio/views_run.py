@@ -302,7 +302,9 @@ def actions_of(glance: RunGlance, busy: str = "") -> dict[str, ActionView]:
         STOP: _action("Stop", "Save and stop; it can be resumed later", waits or _no_stop(glance)),
         USE: _action(
             "Use this model now",
-            "Save the model as it is now and open it in the editor; the training goes on",
+            "Save the model as it is now and open it in the editor; the training goes on"
+            if glance.condition == TRAINING
+            else "Open its newest model in the editor",
             waits or _no_saving(glance),
         ),
         EXTEND: _action("Make it longer…", "Train on more images at the end", waits or _no_edit(glance)),
@@ -340,7 +342,12 @@ def _pause(glance: RunGlance, waits: str) -> ActionView:
         reason = "It has seen all its images: make it longer to train on"
     if not reason and not glance.can_resume:
         reason = "There is no checkpoint to go on from"
-    return _action("Resume", "Go on from the newest checkpoint", reason)
+    return _action("Resume", whence(glance), reason)
+
+
+def whence(glance: RunGlance) -> str:
+    """Where a run that stands would go on."""
+    return "Go on from the newest checkpoint" if glance.checkpoints else "Begin again: nothing was saved of it"
 
 
 def _no_stop(glance: RunGlance) -> str:

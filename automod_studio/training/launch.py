@@ -378,6 +378,15 @@ def _write(folder: Path, how: Launch) -> None:
     run_folder.write_text(folder / LAUNCH, json.dumps({"format_version": _FORMAT_VERSION} | asdict(how), indent=2))
 
 
+def take_back(folder: Path) -> None:
+    """Remove a run whose process was asked to end before anything was saved of it; any other stays as it is."""
+    deadline = time.monotonic() + _LAST_WORDS_S
+    while is_being_trained(folder) and time.monotonic() < deadline:
+        reap()
+        time.sleep(_LOOK_EVERY_S)
+    _tidy(folder)
+
+
 def _tidy(folder: Path) -> None:
     """Remove what a start left that came to nothing; a folder with anything of worth in it stays."""
     if checkpoint_paths(folder) or is_being_trained(folder):

@@ -179,7 +179,9 @@ def _use(folder: Path, control: JobControl) -> _Made:
 
 def _taken(folder: Path, images_seen: int | None) -> _Made:
     model = take_model(folder, images_seen)
-    return _Made(model.path, f"The model of “{folder.name}” after {model.images_seen:,} images.", wanted=True)
+    return _Made(
+        model.path, f"The editor takes “{folder.name}” as it is after {model.images_seen:,} images.", wanted=True
+    )
 
 
 def _snapshot(folder: Path, target: Path, which: str, control: JobControl) -> _Made:

@@ -44,7 +44,15 @@ class RunStarter(QObject):
 
     def start(self, plan: StartPlan) -> None:
         """Start a new run; one of the signals follows."""
-        self._send(plan.folder.absolute(), "Start", lambda control: start_run(plan, control))
+        self._send(plan.folder.absolute(), "Start", lambda control: self._start(plan, control))
+
+    def _start(self, plan: StartPlan, control: JobControl) -> Path:
+        """On the thread of a job: start it, and take it back if it was called off meanwhile."""
+        folder = start_run(plan, control)
+        if folder.absolute() in self._called_off:
+            launch.take_back(folder)
+            _forget_if_gone(folder)
+        return folder
 
     def resume(self, folder: Path, options: ResumeOptions | None = None) -> None:
         """Go on with a run; one of the signals follows."""
@@ -110,10 +118,14 @@ def start_run(plan: StartPlan, control: JobControl) -> Path:
     try:
         return launch.launch_plan(plan, control)
     except UserError:
-        if not plan.folder.exists():  # nothing came of it
-            with suppress(UserError):
-                forget_run(plan.folder)
+        _forget_if_gone(plan.folder)  # nothing came of it
         raise
+
+
+def _forget_if_gone(folder: Path) -> None:
+    if not folder.exists():
+        with suppress(UserError):
+            forget_run(folder)
 
 
 def resume_run(folder: Path, options: ResumeOptions, control: JobControl) -> Path:

@@ -135,6 +135,7 @@ class ExtendDialog(EditDialog):
         self.images.setSingleStep(step)
         self.images.setValue(step)
         self.images.setSuffix(" images")
+        self.images.lineEdit().setTextMargins(GRID, 0, 0, 0)
         self.images.setToolTip("How many more images it is to see (arrows change it)")
         self.images.setAccessibleName("Images")
         self.images.valueChanged.connect(self.refresh)

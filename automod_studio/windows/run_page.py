@@ -247,6 +247,12 @@ class RunPage(QWidget):
         self._trouble = trouble
         self._show_state()
 
+    def focus_parts(self) -> list[QWidget]:
+        """What Tab goes through, in the order in which it is read."""
+        tab = self.tabs.currentWidget()
+        alarm = [*self.alarms.buttons, self.alarms.close_button]
+        return [self.header, *alarm, self.tabs.tabBar(), *([tab] if tab is not None else [])]
+
     # ---- tabs ----
 
     def _fill_tab(self) -> None:

@@ -52,6 +52,7 @@ from automod_studio.widgets.queue_list import QueuedView, QueueList
 from automod_studio.widgets.run_header import show_action
 from automod_studio.widgets.run_list import RunList
 from automod_studio.windows import run_dialogs
+from automod_studio.windows.focus_order import go_to_next
 from automod_studio.windows.run_page import RunPage
 from automod_studio.windows.runs_empty import RunsEmpty
 
@@ -441,6 +442,12 @@ class RunsWindow(QWidget):
         self._open(box)
 
     # ---- the window ----
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes as one reads, from the top left; alarms and tabs are made long after the buttons around them."""
+        left = (self.add_button, self.train_button, self.list, self.queue_list)
+        right = self.page.focus_parts() if self._is_page_shown() else [self.empty]
+        return go_to_next([*left, *right, self.message], self, forward=forward)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -416,7 +416,7 @@ def test_the_window_goes_away_when_it_is_told(qtbot, stopped):
 def test_use_now_saves_first_and_training_goes_on(actions, heard, running):
     actions.use_now(running)
     name, _, sentence = heard.wait_for("done", "failed")
-    assert (name, sentence) == ("done", "The model of “anna” after 201 images.")
+    assert (name, sentence) == ("done", "The editor takes “anna” as it is after 201 images.")
     path = heard.wait_for("model")[1]
     assert path == running / "snapshots" / "anna-000000201.safetensors"
     assert path.read_bytes() == b"model.safetensors of 201"

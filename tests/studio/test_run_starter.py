@@ -57,9 +57,12 @@ def test_a_run_lives_and_is_found_again(starter, heard, tmp_path):
     assert how.is_alive
 
 
-def test_a_start_is_called_off_and_leaves_nothing(starter, heard, tmp_path):
+@pytest.mark.parametrize("data", ["mute", "stubborn"])
+def test_a_start_is_called_off_and_leaves_nothing(starter, heard, qtbot, tmp_path, data):
     folder = tmp_path / "anna"
-    starter.start(make_plan(folder, "mute"))
+    starter.start(make_plan(folder, data))
+    if data == "stubborn":  # it prepares already, and ends as one that was stopped
+        qtbot.waitUntil(lambda: look_at(folder).state.total_images > 0, timeout=20000)
     starter.cancel(folder)
     assert heard.wait_for("started", "failed", "cancelled") == ("cancelled", folder)
     assert not folder.exists()

@@ -773,3 +773,21 @@ def test_a_run_of_30000_log_lines_does_not_hold_up_the_window(qtbot, open_runs, 
     print(f"selecting {1000 * selecting:.0f} ms, a point more {1000 * watch.longest:.0f} ms")
     assert selecting < 3 * FRAME_S  # on a slow machine
     assert watch.longest < 2 * FRAME_S
+
+
+def test_tab_goes_as_one_reads(qtbot, opened, folders) -> None:
+    window, page = opened.window, opened.window.page
+    opened.tell(a_run(folders[0], FAILED, "The disk is full.", fault="disk-full"))
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.add_button.setFocus()
+    wanted = [window.train_button, window.list, page.header.buttons[v.USE], page.header.buttons[v.PAUSE],
+              page.header.more_button, page.alarms.buttons[0], page.alarms.close_button, page.tabs.tabBar(),
+              page.curves.compare_box]  # fmt: skip
+    went = []
+    for _ in wanted:
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        went.append(QApplication.focusWidget())
+    assert went == wanted
+    QTest.keyClick(went[-1], Qt.Key.Key_Backtab)
+    assert QApplication.focusWidget() is wanted[-2]

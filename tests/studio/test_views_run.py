@@ -279,3 +279,15 @@ def test_a_damaged_sheet_has_no_thumbnail(tmp_path, content) -> None:
     sheet.write_bytes(content)
     assert sheet_thumbnail(sheet, 48) is None
     assert sheet_thumbnail(tmp_path / "missing.png", 48) is None
+
+
+def test_tips_say_what_is_true_of_this_run() -> None:
+    tips = {
+        name: v.actions_of(a_glance(condition))[v.USE].tip for name, condition in (("now", TRAINING), ("rest", PAUSED))
+    }
+    assert tips == {
+        "now": "Save the model as it is now and open it in the editor; the training goes on",
+        "rest": "Open its newest model in the editor",
+    }
+    assert v.whence(a_glance(PAUSED)) == "Go on from the newest checkpoint"
+    assert v.whence(a_glance(CUT_OFF, checkpoints=())) == "Begin again: nothing was saved of it"
