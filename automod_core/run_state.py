@@ -289,7 +289,9 @@ def _condition(folder: Path) -> _Found:
     except NewerError as error:
         return NEWER, str(error), RunState(status=STOPPED)
     except UserError as error:
-        _, _, state = _by_checkpoints(folder)
+        found, _, state = _by_checkpoints(folder)
+        if found == FINISHED:  # nothing is missing that anybody needs: what is asked of it next writes the state anew
+            return found, "", state
         return DAMAGED, str(error), state
     if state is None:
         return _by_checkpoints(folder) if _checkpoints(folder) or not is_locked(folder) else _begins()

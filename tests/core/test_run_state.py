@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from automod_core import files, run_state
 from automod_core.checkpoint_folders import BEST, CHECKPOINTS, LATEST, go_back
 from automod_core.errors import UserError
+from automod_core.run_edits import RunEdit, edit_stopped
 from automod_core.run_folder import ABOUT, CONFIG, LOG, OUTPUT, SHEETS, STATE, NewerError
 from automod_core.run_lock import only_one
 from automod_core.run_process import Process, is_alive, this_process
@@ -185,6 +186,15 @@ def test_a_damaged_value(folder: Path, change: dict[str, Any]) -> None:
     found = glance(folder)
     assert (found.condition, found.can_resume) == (DAMAGED, True)
     assert found.sentence == str(caught.value)
+
+
+def test_a_finished_run_needs_no_state(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "anna", {0: None, 300: 0.2})
+    (folder / STATE).write_text("{")
+    found = glance(folder)
+    assert (found.condition, found.sentence, found.state.images_seen) == (FINISHED, "", 300)
+    edit_stopped(folder, RunEdit(extend=100))
+    assert (glance(folder).condition, read_state(folder).total_images) == (STOPPED, 400)
 
 
 DAMAGES: list[bytes] = [
