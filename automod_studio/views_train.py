@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -352,24 +352,27 @@ def folder_name(name: str) -> str:
     return f"run {kept}" if _RESERVED.fullmatch(kept) or kept.startswith("-") else kept
 
 
-def free_name(wanted: str, parent: Path) -> str:
-    """A name that no run of a folder has yet: "birds", "birds 2", ...."""
+def free_name(wanted: str, parent: Path, waiting: Collection[Path] = ()) -> str:
+    """A name that no run of a folder has yet, nor one of those that wait: "birds", "birds 2", ...."""
     wanted = folder_name(wanted) or "run"
     name, number = wanted, 2
-    while (parent / folder_name(name)).exists():
+    while (parent / folder_name(name)).exists() or parent / folder_name(name) in waiting:
         name, number = f"{wanted} {number}", number + 1
     return name
 
 
-def name_problem(name: str, folder: Path) -> str:
+def name_problem(name: str, folder: Path, waiting: Collection[Path] = ()) -> str:
     """Why a run cannot be called so, in a sentence; "" if it can.
 
     Args:
         name: as it was typed.
         folder: where the run would lie.
+        waiting: folders of the runs that wait for their turn.
     """
     if not folder_name(name):
         return "Give the run a name."
+    if folder in waiting:
+        return f"A run called “{folder.name}” waits in the queue: choose another name."
     try:
         is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from automod_studio.features.feature import Part
 from automod_studio.studio import Studio
-from automod_studio.views_training import corner_words, end_words, run_words, share_done
+from automod_studio.views_training import corner_words, end_words, percent_done, run_words
 from automod_studio.widgets.offer_bar import Choice, Offer
 from automod_studio.windows.closing_dialog import ClosingDialog
 
@@ -72,6 +72,7 @@ class TrainingPart(Part):
         self._services: TrainingServices | None = None
         self._runs_window: RunsWindow | None = None
         self._dialog: TrainDialog | None = None
+        self._left = ""  # pictures of a dialog that was closed without a start
         self._runs: tuple[RunGlance, ...] = ()
         self._looked = False  # at the runs, once
         self._were_running: set[Path] = set()
@@ -123,7 +124,9 @@ class TrainingPart(Part):
         from automod_studio.windows.train_dialog import TrainDialog
 
         if self._dialog is None:
-            dialog = self._dialog = TrainDialog(self.studio.settings, self.window, data=data)
+            waiting = [entry.folder for entry in self.services.queue.entries]
+            data = data or self._left  # closed by accident, with Esc perhaps: the pictures are there again
+            dialog = self._dialog = TrainDialog(self.studio.settings, self.window, data=data, waiting=waiting)
             dialog.start_wanted.connect(self._start_run)
             dialog.queue_wanted.connect(self._queue_run)
             dialog.cancel_wanted.connect(self.services.starter.cancel)
@@ -134,8 +137,9 @@ class TrainingPart(Part):
         self._dialog.raise_()
         self._dialog.activateWindow()
 
-    def _dialog_closed(self) -> None:
+    def _dialog_closed(self, result: int) -> None:
         if self._dialog is not None:
+            self._left = "" if result else self._dialog.data_page.data
             self._dialog.deleteLater()
             self._dialog = None
 
@@ -242,7 +246,7 @@ class TrainingPart(Part):
         if self.studio.settings.value(_OFFERED) == mark:
             return
         self.studio.settings.set_value(_OFFERED, mark)
-        sentence = f"The training of “{cut.name}” was cut off at {share_done(cut):.0%}. It can go on from there."
+        sentence = f"The training of “{cut.name}” was cut off at {percent_done(cut)}. It can go on from there."
         go_on = Choice("Go on", "Resume it from its last checkpoint", partial(self._resume, cut.folder))
         show = Choice("Show", "Open the window of all runs", partial(self.show_runs, cut.folder))
         self.offered.emit(Offer(sentence, (go_on, show), icon="train"))

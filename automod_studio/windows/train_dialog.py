@@ -5,7 +5,7 @@ It holds the one truth, a TrainDraft: its pages show it and say what is asked fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,13 @@ class TrainDialog(QDialog):
     cancel_wanted = Signal(object)
 
     def __init__(
-        self, settings: Settings, parent: QWidget | None = None, *, data: str = "", scanner: Scanner | None = None
+        self,
+        settings: Settings,
+        parent: QWidget | None = None,
+        *,
+        data: str = "",
+        waiting: Collection[Path] = (),
+        scanner: Scanner | None = None,
     ) -> None:
         """Build the dialog.
 
@@ -92,6 +98,7 @@ class TrainDialog(QDialog):
             settings: what is remembered from the last time.
             parent: the window that it belongs to.
             data: pictures to begin with: "demo", or the path of a collection; "" for none.
+            waiting: folders of the runs that wait for their turn: their names are taken.
             scanner: what starts `automod scan`; a JsonLinesProcess if None.
         """
         super().__init__(parent)
@@ -107,6 +114,7 @@ class TrainDialog(QDialog):
         self._called_off = False
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
+        self.footer.waiting = waiting
         self.settings_form: TrainSettingsForm | None = None
         self.profiles: ProfilesButton | None = None
         self.plan_page: TrainPlanPage | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -58,6 +59,7 @@ class TrainFooter(QWidget):
         self._settings = settings
         self._parent = Path(settings.value(_PARENT) or paths.runs_dir())
         self._suggested = ""
+        self.waiting: Collection[Path] = ()  # folders of the runs that wait for their turn
         self.pins: tuple[Path, ...] = ()
         self._left_out = 0  # photos that were chosen beyond the most that can be pinned
         self.name = QLineEdit()
@@ -192,12 +194,12 @@ class TrainFooter(QWidget):
     @property
     def problem(self) -> str:
         """Why the name cannot be used; "" if it can."""
-        return name_problem(self.run_name, self.run_folder)
+        return name_problem(self.run_name, self.run_folder, self.waiting)
 
     def suggest_name(self, name: str) -> None:
         """Fill in a name that is free, unless the person has typed one."""
         if not self.run_name or self.run_name == self._suggested:
-            self._suggested = free_name(name, self._parent)
+            self._suggested = free_name(name, self._parent, self.waiting)
             self.name.setText(self._suggested)
 
     def set_pins(self, pins: tuple[Path, ...]) -> None:

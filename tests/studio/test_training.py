@@ -179,3 +179,19 @@ def test_the_dialog_takes_the_folder_that_is_dropped_on_it_next(window: MainWind
     assert dialog.data_page.data == str(tmp_path / "faces")
     assert mime_of(tmp_path).hasUrls()
     dialog.reject()
+
+
+def test_a_dialog_that_was_closed_by_accident_has_its_pictures_again(
+    window: MainWindow, wait_for, tmp_path: Path
+) -> None:
+    write_demo_faces(2, 16, 3, tmp_path / "faces")
+    window.training.show_dialog(str(tmp_path / "faces"))
+    wait_for(TrainDialog).reject()
+    window.training.show_dialog()
+    dialog = wait_for(TrainDialog)
+    assert dialog.data_page.data == str(tmp_path / "faces")
+    dialog.accept()  # as after a start
+    window.training.show_dialog()
+    dialog = wait_for(TrainDialog)
+    assert dialog.data_page.data == ""
+    dialog.reject()

@@ -260,6 +260,10 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     assert name_problem("birds", tmp_path / "birds") == ""  # an empty folder will do
     assert "already" in name_problem("birds 2", tmp_path / "birds 2")
     assert name_problem("  ", tmp_path) == "Give the run a name."
+    waiting = [tmp_path / "cats", tmp_path / "birds 3"]  # of these there is no folder yet
+    assert free_name("cats", tmp_path, waiting) == "cats 2"
+    assert free_name("birds", tmp_path, waiting) == "birds 4"
+    assert "waits in the queue" in name_problem("cats", tmp_path / "cats", waiting)
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
