@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from automod_studio.training.run_library import RunLibrary
     from automod_studio.training.run_queue import RunQueue
 
-_FIRST_SIZE, _SMALLEST = QSize(1180, 760), QSize(820, 520)
-_LIST_WIDTH, _LIST_MIN = 272, 220
+_FIRST_SIZE = QSize(1180, 760)
+_LIST_WIDTH, _LIST_MIN, _PAGE_MIN = 272, 220, 600
 _GEOMETRY = "runs/geometry"  # key of the settings
 _MENU = (PAUSE, STOP, "", COMPARE, "", OPEN_FOLDER, DELETE, FORGET)
 _DIALOGS: Mapping[str, run_dialogs.DialogMaker] = {
@@ -105,7 +105,6 @@ class RunsWindow(QWidget):
         self._open_dialog: QDialog | None = None
         self.list, self.queue_list, self.page, self.empty = RunList(), QueueList(), RunPage(settings), RunsEmpty()
         self.setWindowTitle("Training runs")
-        self.setMinimumSize(_SMALLEST)
         self.resize(_FIRST_SIZE)
         self._lay_out()
         self.message = MessageBar(self._right)
@@ -119,6 +118,7 @@ class RunsWindow(QWidget):
 
     def _lay_out(self) -> None:
         self._right = QStackedWidget()
+        self._right.setMinimumWidth(_PAGE_MIN)  # how low it may be follows from what is shown, such as an alarm
         self._right.addWidget(self.empty)
         self._right.addWidget(self.page)
         self._left = self._make_left()

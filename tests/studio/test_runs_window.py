@@ -791,3 +791,11 @@ def test_tab_goes_as_one_reads(qtbot, opened, folders) -> None:
     assert went == wanted
     QTest.keyClick(went[-1], Qt.Key.Key_Backtab)
     assert QApplication.focusWidget() is wanted[-2]
+
+
+def test_an_alarm_never_lies_on_the_curves(qtbot, opened, folders) -> None:
+    window, page = opened.window, opened.window.page
+    window.resize(100, 100)
+    opened.tell(a_run(folders[0], FAILED, "The disk is full. " * 9, fault="disk-full"))
+    qtbot.waitUntil(lambda: page.alarms.isVisible() and window.height() >= page.minimumSizeHint().height())
+    qtbot.waitUntil(lambda: all(plot.height() >= 72 for plot in page.curves.plots))
