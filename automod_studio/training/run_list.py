@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from automod_core import paths, run_folder
-from automod_core.checkpoint_folders import CHECKPOINTS
+from automod_core.checkpoint_folders import checkpoint_paths
 from automod_core.errors import UserError
 from automod_studio.training.kept_file import KeptFile
 from automod_studio.training.launch import LAUNCH
@@ -18,7 +18,7 @@ from automod_studio.training.launch import LAUNCH
 log = logging.getLogger(__name__)
 
 _ADDED, _FORGOTTEN = "added", "forgotten"
-_MARKS = (run_folder.STATE, run_folder.CONFIG, run_folder.ABOUT, LAUNCH, CHECKPOINTS)  # one of them makes it a run
+_MARKS = (run_folder.STATE, run_folder.ABOUT, LAUNCH)  # one of them makes it a run
 _MOST_KEPT = 1000
 
 
@@ -28,8 +28,11 @@ def list_file() -> KeptFile:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, be it a damaged one or one that is just about to start."""
-    return any((folder / name).exists() for name in _MARKS)
+    """Whether a folder is that of a run, be it a damaged one or one that is just about to start.
+
+    A config.toml alone makes none: other programs have files of that name, and what is listed can be deleted.
+    """
+    return any((folder / name).exists() for name in _MARKS) or bool(checkpoint_paths(folder))
 
 
 def holds_runs(folder: Path) -> bool:

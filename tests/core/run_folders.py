@@ -31,8 +31,6 @@ def make_run(
     write_about(folder, About({"name": "Faces"}, "demo"), {"torch": "2"})
     for images, error in errors.items():
         make_checkpoint(folder, images, error)
-    if errors:
-        (folder / LATEST).write_text(f"{list(errors)[-1]:09d}\n")
     scores = {error: images for images, error in errors.items() if error is not None}
     if scores:
         (folder / BEST).write_text(f"{scores[min(scores)]:09d}\n")
@@ -40,7 +38,7 @@ def make_run(
 
 
 def make_checkpoint(folder: Path, images: int, error: float | None = None) -> Path:
-    """Make a sound checkpoint with something else than networks in it."""
+    """Make a sound checkpoint with something else than networks in it, the latest one."""
     path = folder / CHECKPOINTS / f"{images:09d}"
     path.mkdir(parents=True)
     data = {name: f"{name} of {images}".encode() for name in (MODEL, CHECKPOINT_STATE)}
@@ -53,6 +51,7 @@ def make_checkpoint(folder: Path, images: int, error: float | None = None) -> Pa
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
     }
     (path / CHECKPOINT_ABOUT).write_text(json.dumps(about))
+    (folder / LATEST).write_text(f"{path.name}\n")
     return path
 
 

@@ -118,6 +118,17 @@ def test_what_is_no_run_is_not_added(library, heard, tmp_path):
     assert heard.wait_for("failed")[2] == f"There is no run in {tmp_path}."
 
 
+def test_folders_of_other_programs_are_no_runs(tmp_path):
+    for name in ("config.toml", "log.jsonl", "latest"):
+        (tmp_path / name.partition(".")[0]).mkdir()
+        (tmp_path / name.partition(".")[0] / name).write_text("[build]")
+    (tmp_path / "other" / "checkpoints" / "step-200").mkdir(parents=True)
+    assert not run_list.holds_runs(tmp_path)
+    make_run(tmp_path / "anna")
+    run_list.add_folder(tmp_path)
+    assert run_list.run_folders() == (tmp_path / "anna",)
+
+
 def test_notes_that_cannot_be_read_are_told_once(qtbot, library, heard):
     path = state_dir() / "runs.json"
     path.parent.mkdir(parents=True)
