@@ -19,6 +19,7 @@ from automod_core.distributed import World
 from automod_core.errors import UserError
 from automod_core.meter import Meter
 from automod_core.outlook import seconds_left
+from automod_core.plan_result import duration_words
 from automod_core.run_desk import PAUSE, STOP, Post
 from automod_core.run_faults import fault_of, faults_told
 from automod_core.run_folder import DESK, LOCK, STATE, NewerError
@@ -40,8 +41,25 @@ from automod_core.trainer import Trainer
 
 POLL_S = 0.25  # between two looks at the desk
 TELL_S, TELL_PREPARING_S = 1.5, 0.5  # between two writings of the state, each of which waits for the disk
+LOOK_AHEAD_S = 10.0  # of preparing, before it is told how long the rest takes; a rest as short is not told
 AGREE_EVERY_STEPS = 8  # several processes ask each other only now and then what is to be done
 _SPEEDS_KEPT = 9  # log lines of a phase that its speed is taken from
+
+
+def _left_words(done: int, total: int, begun: float, done_then: int) -> str:
+    """How long the rest takes, once that can be told and matters; else "".
+
+    Args:
+        done: so far, of `total`.
+        total: all.
+        begun: when `done_then` were done, on the monotonic clock, seconds.
+        done_then: that many did not have to be done.
+    """
+    took = time.monotonic() - begun
+    if took < LOOK_AHEAD_S or done <= done_then:
+        return ""
+    left = took * (total - done) / (done - done_then)
+    return f", about {duration_words(left)} left" if left > LOOK_AHEAD_S else ""
 
 
 class StoppedWhilePreparing(Exception):
@@ -79,15 +97,17 @@ class RunControl:
 
         What it returns raises StoppedWhilePreparing if someone wants the run to end.
         """
-        due = 0.0
+        due, begun = 0.0, (0.0, 0)
 
         def report(done: int, total: int) -> None:
-            nonlocal due
+            nonlocal due, begun
+            begun = begun if begun[0] else (time.monotonic(), done)  # what is kept from an earlier time took none now
             if not self.world.is_first or (time.monotonic() < due and done < total):
                 return
             due = time.monotonic() + TELL_PREPARING_S
             self._look_while_preparing()
-            self.preparing(f"{label}: {done:,} of {total:,}")
+            left = _left_words(done, total, *begun)
+            self.preparing(f"{label}: {done:,} of {total:,}{left}")
 
         return report
 

@@ -17,6 +17,7 @@ from automod_core.run_folder import CONFIG, LOG, NewerError, check_run
 from automod_core.run_lock import only_one
 from automod_core.run_state import FINISHED, PAUSED, STOPPED, RunState, read_state, write_state
 from automod_core.schedule import Phase, moment_at
+from automod_core.sheet_layout import set_aside_later
 from automod_core.train_config import TrainConfig
 
 _MOST_IMAGES = 10**12
@@ -207,7 +208,8 @@ def _sentence(said: list[str]) -> str:
 def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
     """Change a run on disk, for whoever holds its lock; a kill at any moment leaves a run that resumes.
 
-    Where it goes back, the checkpoints and the lines of the log past that point are removed; events stay.
+    Where it goes back, the checkpoints and the lines of the log past that point are removed, and its sheets set aside;
+    events stay.
 
     Args:
         folder: the run's folder.
@@ -227,6 +229,8 @@ def apply_edit(folder: Path, edit: RunEdit, images_seen: int) -> Applied:
     if target is not None:
         sentence = " ".join(filter(None, (f"Went back to {target:,} images.", sentence)))
     _change(folder, new if new != config else None, target)
+    if target is not None:
+        set_aside_later(folder, target)
     if sentence:
         values = edit.to_dict() | {"since": images_seen}
         sentence = _note(folder / LOG, at, sentence, values, went_back=target is not None)

@@ -204,6 +204,7 @@ def _run(args: argparse.Namespace, config: "TrainConfig | None", world: "World",
 def _trained(
     args: argparse.Namespace, config: "TrainConfig | None", control: "RunControl", device: "torch.device"
 ) -> int:
+    from automod_core.command_line import shell_line
     from automod_core.run_folder import list_passed_over
     from automod_core.run_state import PAUSED
 
@@ -221,10 +222,12 @@ def _trained(
     seen, total = trainer.images_seen, trainer.config.total_images
     stopped = seen < total
     if not args.quiet and not stopped:
-        say(f"{folder}: finished after {seen:,} images; automod export {folder} -o model.safetensors makes the model.")
+        line = shell_line(["export", str(folder), "-o", "model.safetensors"])
+        say(f"{folder}: finished after {seen:,} images; {line} makes the model.")
     if stopped and world.is_first:
         how = "paused" if status == PAUSED else "stopped"
-        say(f"{folder}: {how} and saved after {seen:,} of {total:,} images; go on with --resume {folder}")
+        line = shell_line(["train", "--resume", str(folder)])
+        say(f"{folder}: {how} and saved after {seen:,} of {total:,} images; go on with {line}")
     return 128 + (caught or [signal.SIGTERM])[0] if stopped else 0
 
 

@@ -322,6 +322,13 @@ def test_preparing_is_told_and_can_be_ended(
         state = read_state(folder)
         assert state is not None
         assert (state.status, state.message) == (PREPARING, "Preparing pictures: 1,200 of 5,000")
+        tell = control.progress("Preparing pictures")
+        tell(1000, 5000)  # these were prepared before
+        monkeypatch.setattr(run_control, "LOOK_AHEAD_S", 0.0)
+        tell(1500, 5000)
+        state = read_state(folder)
+        assert state is not None
+        assert state.message == "Preparing pictures: 1,500 of 5,000, about 1 s left"
         asked = post(folder, kind)
         control.progress("Preparing pictures")(1300, 5000)
     assert status_of(folder) == status  # the queue waits for a run that is paused, and for no other

@@ -34,6 +34,7 @@ from automod_core.run_state import (
     read_state,
     write_state,
 )
+from automod_core.sheet_layout import list_sheets, sheet_path
 from automod_core.train_config import TrainConfig
 from tests.core.run_folders import CONFIG_2, make_run, write_log
 
@@ -220,6 +221,10 @@ def test_numbers_that_the_configuration_cannot_hold_are_refused() -> None:
 
 
 def test_a_step_back(folder: Path) -> None:
+    sheets = [sheet_path(folder, images) for images in (100, 160)]
+    sheets[0].parent.mkdir()
+    for sheet in sheets:
+        sheet.touch()
     applied = apply_edit(folder, RunEdit(back_to=100, margin=0.02), 208)
     assert applied == Applied(
         load_config(folder / CONFIG),
@@ -228,6 +233,7 @@ def test_a_step_back(folder: Path) -> None:
     )
     assert margins(applied.config) == [0.1, 0.02]
     assert names(folder) == [100, 0]
+    assert [sheet.images_seen for sheet in list_sheets(folder)] == [100]  # of the other one nothing is true any more
     assert find_checkpoint(folder).images_seen == 100
     best = best_checkpoint(folder)
     assert best is not None
