@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from automod_studio.training.run_ask import Done
 from automod_studio.training.run_look import look_at
 from automod_studio.training.run_models import export_model, take_model
 from automod_studio.training.run_starter import resume_run
-from automod_studio.workers.jobs import JobControl
+from automod_studio.workers.jobs import Job, JobControl, JobRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,8 @@ class RunActions(QObject):
         self._send(folder, "Draw", lambda control: run_ask.ask(folder, SHEET, {}, _no_sheet, control))
 
     def pause_and_forget(self, folder: Path) -> None:
-        """Ask a run to pause, and do not wait for it: the window closes. A file is written, and that is all."""
-        with suppress(UserError):
-            run_ask.pause_soon(folder)
+        """Ask a run to pause, and do not wait for it: the window closes. The program ends once the wish is written."""
+        Job(JobRequest(f"Pause {folder.name}", lambda control: run_ask.pause_soon(folder))).start()
 
     # ---- what goes on ----
 

@@ -142,7 +142,19 @@ def test_a_sheet_that_nobody_asked_for_is_drawn_quietly(actions, heard, running,
 
 def test_the_window_closes_and_does_not_wait(actions, qtbot, running):
     actions.pause_and_forget(running)
+    shiboken6.delete(actions)
     qtbot.waitUntil(lambda: look_at(running).condition == PAUSED)
+
+
+def test_the_window_closes_while_a_disk_is_slow_and_the_program_waits_for_the_wish(actions, running, monkeypatch):
+    slow, real = threading.Event(), run_ask.pause_soon
+    monkeypatch.setattr(run_ask, "pause_soon", lambda folder: slow.wait(10) and real(folder))
+    begun = time.monotonic()
+    actions.pause_and_forget(running)
+    assert time.monotonic() - begun < 0.5
+    threading.Timer(0.3, slow.set).start()
+    assert jobs.cancel_all()  # as at the end of the program
+    assert run_desk.waiting(running) or not look_at(running).is_running
 
 
 # ---- a run that is not ----
