@@ -207,6 +207,7 @@ OTHER_KEYS: tuple[tuple[str, str], ...] = (
     ("Space or \\ held", "Glance at the original"),
     ("Arrows", "Move the slider, or the line of a wipe; Shift moves it finely. In the history: walk along the tree"),
     ("F2, S, C", "In the history: name a state, star it, compare with it"),
+    ("Ctrl+P, Ctrl+U", "In the window of training runs: pause or resume, use the model now"),
     ("Wheel", "On the picture zooms; on a slider moves it"),
     ("Middle button", "Move the picture"),
     ("Double-click", "On a slider resets it; on the picture toggles 100 % and fit"),

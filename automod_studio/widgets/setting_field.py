@@ -12,7 +12,7 @@ from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.views_train import PLACES, FieldView, Place, limits_words, meant, tip_of
 from automod_studio.widgets.labels import hint_label, icon_button
 
-_NUMBER_LETTERS, _LIST_LETTERS = 17, 36  # room in a line, of average width
+_NUMBER_LETTERS, _CHOICE_LETTERS, _LIST_LETTERS = 17, 36, 48  # room in a line, of average width
 _MARK_PX = 3
 _MOST_LETTERS = 400
 #: What the choices of the settings mean to people who do not know them.
@@ -75,8 +75,8 @@ class SettingField(QWidget):
             editor = QLineEdit()
             editor.setMaxLength(_MOST_LETTERS)
         if not isinstance(editor, QCheckBox):
-            wide = self.setting.is_list or isinstance(editor, QComboBox)
-            letters = _LIST_LETTERS if wide else _NUMBER_LETTERS
+            short = _CHOICE_LETTERS if isinstance(editor, QComboBox) else _NUMBER_LETTERS
+            letters = _LIST_LETTERS if self.setting.is_list else short
             editor.setFixedWidth(letters * self.fontMetrics().averageCharWidth() + 2 * GRID)
         editor.setMinimumHeight(7 * GRID)
         editor.setAccessibleName(self.setting.label)
