@@ -210,7 +210,8 @@ def check_new(folder: Path) -> None:
     if checkpoint_paths(folder):
         raise UserError(f"There is a run in {folder} already; choose another name.")
     run_folder.check_free(folder)
-    if there - _OURS:
+    # A run is begun with run.json: settings without it are those of another program, and would be written over.
+    if there - _OURS or (run_folder.CONFIG in there and run_folder.ABOUT not in there):
         raise UserError(f"{folder} is not empty; choose another name.")
 
 
