@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from automod_studio.training.run_queue import RunQueue
 
 _FIRST_SIZE = QSize(1180, 760)
-_LIST_WIDTH, _LIST_MIN, _PAGE_MIN = 272, 220, 600
+_LIST_WIDTH, _LIST_MIN = 272, 220
 _GEOMETRY = "runs/geometry"  # key of the settings
 _MENU = (PAUSE, STOP, "", COMPARE, "", OPEN_FOLDER, DELETE, FORGET)
 _DIALOGS: Mapping[str, run_dialogs.DialogMaker] = {
@@ -117,8 +117,7 @@ class RunsWindow(QWidget):
     # ---- assembly ----
 
     def _lay_out(self) -> None:
-        self._right = QStackedWidget()
-        self._right.setMinimumWidth(_PAGE_MIN)  # how low it may be follows from what is shown, such as an alarm
+        self._right = QStackedWidget()  # as small as what it shows allows: an alarm with its buttons is never cut off
         self._right.addWidget(self.empty)
         self._right.addWidget(self.page)
         self._left = self._make_left()

@@ -799,3 +799,4 @@ def test_an_alarm_never_lies_on_the_curves(qtbot, opened, folders) -> None:
     opened.tell(a_run(folders[0], FAILED, "The disk is full. " * 9, fault="disk-full"))
     qtbot.waitUntil(lambda: page.alarms.isVisible() and window.height() >= page.minimumSizeHint().height())
     qtbot.waitUntil(lambda: all(plot.height() >= 72 for plot in page.curves.plots))
+    assert all(button.width() >= button.sizeHint().width() for button in page.alarms.buttons)
