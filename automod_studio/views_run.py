@@ -299,7 +299,7 @@ def actions_of(glance: RunGlance, busy: str = "") -> dict[str, ActionView]:
     waits = f"Wait a moment: {_UNDER_WAY[busy].rstrip('…').lower()}" if busy in _UNDER_WAY else ""
     return {
         PAUSE: _pause(glance, waits),
-        STOP: _action("Stop", "Save and stop; it can be resumed later", waits or _no_stop(glance)),
+        STOP: _action("Stop", "Save and stop: the next in line begins. It can be resumed", waits or _no_stop(glance)),
         USE: _action(
             "Use this model now",
             "Save the model as it is now and open it in the editor; the training goes on"
@@ -351,7 +351,7 @@ def whence(glance: RunGlance) -> str:
 
 
 def _no_stop(glance: RunGlance) -> str:
-    return "" if glance.is_running else "It is not training"
+    return "" if glance.is_running or glance.condition == PAUSED else "It is not training"
 
 
 def _no_model(glance: RunGlance) -> str:

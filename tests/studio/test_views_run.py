@@ -99,7 +99,7 @@ def test_every_state_has_words_and_every_action_a_reason(condition) -> None:
     [
         (PREPARING, {v.STOP, v.SNAPSHOT}),
         (TRAINING, {v.PAUSE, v.STOP, v.USE, v.EXTEND, v.CHANGE, v.ROLL_BACK, v.SNAPSHOT}),
-        (PAUSED, {v.PAUSE, v.USE, v.EXTEND, v.CHANGE, v.ROLL_BACK, v.SNAPSHOT, v.DELETE, v.FORGET}),
+        (PAUSED, {v.PAUSE, v.STOP, v.USE, v.EXTEND, v.CHANGE, v.ROLL_BACK, v.SNAPSHOT, v.DELETE, v.FORGET}),
         (FINISHED, {v.USE, v.EXTEND, v.CHANGE, v.ROLL_BACK, v.SNAPSHOT, v.DELETE, v.FORGET}),
         (NEWER, {v.DELETE, v.FORGET}),
         (DAMAGED, {v.DELETE, v.FORGET}),
