@@ -4,9 +4,9 @@
     python benchmarks/slider_while_training.py --rounds 2 --steps 60
 
 The real window, offscreen, with the model that ships and two drawn faces. A step moves the coarse share of the first
-photo; its time is that from the edit to the picture on the canvas. Each round measures without a run, beside one that is
-started as the window starts it (lower priority, one processor left free), and beside a plain `automod train`. Runs train
-drawn faces at 64x64. Printed are median and 95 % in ms, and the ratio to the same round without a run.
+photo; its time is that from the edit to the picture on the canvas. Each round measures without a run, beside one that
+is started as the window starts it (lower priority, one processor left free), and beside a plain `automod train`. Runs
+train drawn faces at 64x64. Printed are median and 95 % in ms, and the ratio to the same round without a run.
 """
 
 import argparse
