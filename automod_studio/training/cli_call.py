@@ -3,9 +3,12 @@
 import os
 import re
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import automod_core
 
@@ -33,6 +36,28 @@ def environment() -> dict[str, str]:
     """The environment of child processes: threads that sleep while they wait, and output that comes at once."""
     ours = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     return {"OMP_WAIT_POLICY": "PASSIVE"} | dict(os.environ) | ours
+
+
+def spawn(arguments: Sequence[str], output: IO[bytes], **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command line as a child process that writes all it prints into a file, and reads nothing.
+
+    Args:
+        arguments: the words after "automod"; paths in them are absolute.
+        output: an open file.
+        options: more of Popen's.
+
+    Raises:
+        OSError, ValueError: it cannot be started.
+    """
+    return subprocess.Popen(
+        [*program(), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=working_folder(),
+        env=environment(),
+        **options,
+    )
 
 
 def last_sentence(output: str) -> str:

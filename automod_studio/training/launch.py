@@ -26,7 +26,7 @@ from automod_core.errors import UserError
 from automod_core.run_lock import is_locked
 from automod_core.run_process import Process, is_alive, this_process
 from automod_core.run_state import FAILED, PREPARING, RunState, read_state
-from automod_studio.training.cli_call import environment, program, way_of_ending, working_folder
+from automod_studio.training.cli_call import spawn, way_of_ending
 from automod_studio.training.start_plan import StartPlan, absolute_data, chosen_threads
 
 log = logging.getLogger(__name__)
@@ -276,7 +276,7 @@ def _launch(folder: Path, arguments: Sequence[str], how: Launch, control: Contro
     control.stop_if_cancelled()
     _write(folder, how)
     last = _state(folder)
-    process, before = _detached([*program(), *arguments, _QUIET], folder / run_folder.OUTPUT)
+    process, before = _detached([*arguments, _QUIET], folder / run_folder.OUTPUT)
     _children.append(process)
     started = _process_of(process.pid)
     try:
@@ -286,7 +286,7 @@ def _launch(folder: Path, arguments: Sequence[str], how: Launch, control: Contro
     _await_life(folder, process, last, before, control)
 
 
-def _detached(words: Sequence[str], output: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _detached(arguments: Sequence[str], output: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start a process that outlives this one; also the place in its output at which it begins."""
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
@@ -294,15 +294,7 @@ def _detached(words: Sequence[str], output: Path) -> tuple[subprocess.Popen[byte
     try:
         kept = output.stat().st_size if output.exists() else 0
         with output.open("ab" if kept < _MOST_OUTPUT_BYTES else "wb") as file:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=working_folder(),
-                env=environment(),
-                **options,
-            )
+            process = spawn(arguments, file, **options)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"The training of {output.parent} cannot be started: {reason}.") from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from automod_core.checkpoint_folders import MODEL, checkpoint_paths, present_paths
 from automod_core.errors import UserError
 from automod_core.run_folder import SNAPSHOTS
-from automod_studio.training.cli_call import environment, lower_priority_of, program, way_of_ending, working_folder
+from automod_studio.training.cli_call import lower_priority_of, spawn, way_of_ending
 from automod_studio.training.run_ask import Control
 
 SUFFIX = ".safetensors"
@@ -111,17 +111,10 @@ def export_model(folder: Path, target: Path, which: str, control: Control) -> st
     Raises:
         UserError: it cannot be made.
     """
-    words = [*program(), "export", str(folder.absolute()), "-o", str(target.absolute()), "--checkpoint", which]
+    words = ["export", str(folder.absolute()), "-o", str(target.absolute()), "--checkpoint", which]
     with tempfile.TemporaryFile() as file:
         try:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=working_folder(),
-                env=environment(),
-            )
+            process = spawn(words, file)
         except OSError as error:
             raise UserError(f"The model cannot be made: {error.strerror or error}.") from error
         lower_priority_of(process.pid)

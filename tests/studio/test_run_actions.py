@@ -28,7 +28,7 @@ from automod_core.run_state import (
     read_state,
     write_state,
 )
-from automod_studio.training import launch, run_ask, run_models
+from automod_studio.training import cli_call, launch, run_ask, run_models
 from automod_studio.training.run_actions import RunActions
 from automod_studio.training.run_ask import Done
 from automod_studio.training.run_look import is_loading, look_at
@@ -499,7 +499,7 @@ def test_a_strange_name(tmp_path):
 
 def export_with(monkeypatch, code):
     """Let `automod export` be this Python; its words are in sys.argv."""
-    monkeypatch.setattr(run_models, "program", lambda: [sys.executable, "-c", f"import sys, time; {code}"])
+    monkeypatch.setattr(cli_call, "program", lambda: [sys.executable, "-c", f"import sys, time; {code}"])
 
 
 def test_a_snapshot_is_made_by_a_process_of_its_own(actions, heard, stopped, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject
 from automod_core.errors import UserError
 from automod_core.paths import runs_dir
 from automod_core.run_state import PAUSED, PREPARING, STOPPED, TRAINING
-from automod_studio.training import launch, run_ask, run_list
+from automod_studio.training import cli_call, launch, run_ask, run_list
 from automod_studio.training.launch import LAUNCH, Launch, ResumeOptions, StartError, read_launch
 from automod_studio.training.run_look import look_at
 from automod_studio.training.run_starter import RunStarter, start_run
@@ -112,7 +112,7 @@ def test_a_run_that_is_over_at_once_has_started(starter, heard, tmp_path):
 
 
 def test_a_program_that_cannot_be_started(starter, heard, tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "program", lambda: ["/no/such/program"])
+    monkeypatch.setattr(cli_call, "program", lambda: ["/no/such/program"])
     starter.start(make_plan(tmp_path / "anna", "demo"))
     assert "cannot be started: No such file" in heard.wait_for("failed")[2]
     assert not (tmp_path / "anna").exists()

@@ -15,7 +15,7 @@ from PySide6.QtCore import SignalInstance
 from automod_core.config import ModelConfig
 from automod_core.schedule import Phase
 from automod_core.train_config import TrainConfig
-from automod_studio.training import launch
+from automod_studio.training import cli_call, launch
 from automod_studio.training.start_plan import StartPlan
 from tests.studio.pictures import make_picture
 
@@ -89,8 +89,8 @@ class Heard:
 
 def use_fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start tests/studio/fake_trainer.py in place of the real one."""
-    monkeypatch.setattr(launch, "program", lambda: [sys.executable, "-m", "tests.studio.fake_trainer"])
-    monkeypatch.setattr(launch, "working_folder", lambda: Path(__file__).parents[2])
+    monkeypatch.setattr(cli_call, "program", lambda: [sys.executable, "-m", "tests.studio.fake_trainer"])
+    monkeypatch.setattr(cli_call, "working_folder", lambda: Path(__file__).parents[2])
 
 
 class Steady:
