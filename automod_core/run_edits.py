@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from automod_core.checkpoint_folders import checkpoint_paths, find_checkpoint, go_back
+from automod_core.checkpoint_folders import find_checkpoint, go_back, present_paths
 from automod_core.config_file import load_config, write_config
 from automod_core.errors import UserError
 from automod_core.files import atomic_file
@@ -243,7 +243,7 @@ def _target(folder: Path, images_seen: int) -> int:
     Raises:
         UserError: it is not there, or damaged.
     """
-    there = [int(path.name) for path in checkpoint_paths(folder)]
+    there = [int(path.name) for path in present_paths(folder)]
     if images_seen not in there:
         others = ", ".join(f"{images:,}" for images in sorted(there)) or "none"
         raise UserError(f"There is no checkpoint of {images_seen:,} images; choose one of those there are: {others}.")

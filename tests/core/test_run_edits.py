@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automod_core import files
-from automod_core.checkpoint_folders import BEST, best_checkpoint, check, checkpoint_paths, find_checkpoint, pointed
+from automod_core.checkpoint_folders import (
+    BEST,
+    LATEST,
+    best_checkpoint,
+    check,
+    checkpoint_paths,
+    find_checkpoint,
+    pointed,
+)
 from automod_core.config_file import load_config
 from automod_core.errors import UserError
 from automod_core.report import JsonLines
@@ -218,6 +226,12 @@ def test_numbers_that_the_configuration_cannot_hold_are_refused() -> None:
 
 
 # ---- on disk ----
+
+
+def test_a_future_that_a_killed_step_back_left_cannot_be_gone_to(folder: Path) -> None:
+    (folder / LATEST).write_text("000000100\n")
+    with pytest.raises(UserError, match=r"no checkpoint of 200 images; choose one of those there are: 0, 100\."):
+        edit_stopped(folder, RunEdit(back_to=200))
 
 
 def test_a_step_back(folder: Path) -> None:
