@@ -165,7 +165,9 @@ class ChangeDialog(EditDialog):
         self._locale = QLocale.c()
         self.lr, self.margin = self._number("Step size"), self._number("Margin")
         self.lr.setToolTip("How far each step goes; half of it is gentler. Later phases keep their ratio to it")
-        self.margin.setToolTip("How far the two halves of the model may part; less is steadier, 0 is no limit")
+        self.margin.setToolTip(
+            "How far the two halves of the model may part; less is steadier, 0 is no limit. Later phases get the same"
+        )
         if config is not None:
             phase = moment_at(config.phases, glance.state.images_seen).phase
             self.lr.setText(f"{phase.lr:.6g}")
