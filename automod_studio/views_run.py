@@ -174,8 +174,7 @@ def value_text(value: float) -> str:
         return "–"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    text = f"{value:.3g}"
-    return text if "e" in text else text.ljust(4 + (value < 0), "0") if "." in text else text
+    return f"{value:#.3g}".rstrip(".")
 
 
 # ---- states ----

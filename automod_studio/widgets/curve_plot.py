@@ -58,7 +58,7 @@ class CurvePlot(pg.PlotWidget):
     def __init__(self, spec: PlotSpec, shows_images: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent, viewBox=_TimeBox())
         self.spec = spec
-        self._shows_images = shows_images
+        self._shows_images, self._has_scale = shows_images, True
         self._ground = _Ground()
         self._curves: list[list[pg.PlotCurveItem]] = []
         self._noise: list[list[pg.PlotCurveItem]] = []
@@ -153,6 +153,14 @@ class CurvePlot(pg.PlotWidget):
         padding = _PADDING * (high - low) or 0.5 * abs(high) or 1.0
         below = 0.0 if self.spec.from_zero else padding
         self.setRange(xRange=(start, end), yRange=(low - below, high + padding), padding=0)
+        self._show_scale(any(reach is not None for reach in self._reach))
+
+    def _show_scale(self, has_values: bool) -> None:
+        """Show the numbers of the axes, or none: those beside nothing mean nothing."""
+        if has_values != self._has_scale:
+            self._has_scale = has_values
+            self.getPlotItem().getAxis("left").setStyle(showValues=has_values)
+            self.getPlotItem().getAxis("bottom").setStyle(showValues=has_values and self._shows_images)
 
     def show_cross(self, images: float | None) -> None:
         """Put the vertical hair there; None takes it away."""

@@ -64,8 +64,8 @@ def test_sizes(count, text) -> None:
 
 
 def test_numbers_of_curves_and_axes() -> None:
-    assert [v.value_text(x) for x in (0.1234, 1.97, 2.0, 212.4, 12_345, 1e-5, math.nan)] == [
-        "0.123", "1.97", "2", "212", "12,345", "1e-05", "–",
+    assert [v.value_text(x) for x in (0.1234, 0.12, 2.0, 212.4, 12_345, 1e-5, math.nan)] == [
+        "0.123", "0.120", "2.00", "212", "12,345", "1.00e-05", "–",
     ]  # fmt: skip
     assert [v.short_count(x) for x in (0, 800, 38_400, 1_250_000)] == ["0", "800", "38.4k", "1.25M"]
     assert [v.tick_text(x, step) for x, step in ((1.05, 0.05), (1.1, 0.05), (2, 1), (40_000, 5000))] == [
