@@ -309,7 +309,7 @@ def test_every_checkpoint_opens_as_a_model(folder: Path) -> None:
     trainer = begin(dataclasses.replace(CONFIG_3, keep_checkpoints=99), folder)
     train(trainer, Noise(), folder)
     sizes = {n: load_model(find_checkpoint(folder, str(n)).model, "cpu").resolution for n in images_of(folder)}
-    # blocks 1 and 2 fade in from 16 to 24 and 32 to 40, and count from the middle on
+    # blocks 1 and 2 fade in from 16 to 24 and 32 to 40, and count from near the end on
     assert sizes == {0: 4, 8: 4, 16: 4, 24: 8, 32: 8, 40: 16, 48: 16}
     model = load_model(find_checkpoint(folder).model, "cpu")
     assert (model.card.name, model.card.images_seen, model.card.licence) == ("Tiny run", 48, "CC0")
