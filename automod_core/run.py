@@ -271,6 +271,7 @@ def _train(
             control.forget_speeds()
         if edited == _WENT_BACK:
             meter.restart()
+            saver.keep_asked()
         control.training(trainer, meter, at_once=due.log or bool(edited))
     finished = trainer.images_seen >= trainer.config.total_images
     control.ends(status := FINISHED if finished else orders.ends, trainer, orders.of(STOP, PAUSE))
@@ -302,7 +303,10 @@ def _draw_sheet(
 
 
 class _Saver:
-    """Writes checkpoints. Those that were asked for push no regular one out; only the last of them is kept."""
+    """Writes checkpoints. Those that were asked for push no regular one out; only the last of them is kept.
+
+    One that the run has gone back to counts as a regular one from then on.
+    """
 
     def __init__(self, trainer: Trainer, folder: Path) -> None:
         self._trainer, self._folder = trainer, folder
@@ -317,6 +321,10 @@ class _Saver:
         self._asked = self._folder / CHECKPOINTS / f"{trainer.images_seen:09d}"
         if before is not None and before.exists() and before != self._asked:
             remove_checkpoint(before)
+
+    def keep_asked(self) -> None:
+        """Let the last one that was asked for count as a regular one."""
+        self._asked = None
 
 
 _CHANGED, _WENT_BACK = "changed", "went back"  # what an edit has done

@@ -168,6 +168,17 @@ def test_a_checkpoint_that_is_asked_for_pushes_no_regular_one_out(folder: Path) 
     assert find_checkpoint(folder, "40").score is None  # too few steps were measured
 
 
+def test_a_checkpoint_that_the_run_went_back_to_is_not_tidied_away_by_the_next_that_is_asked_for(folder: Path) -> None:
+    at = At(
+        at_16=lambda: post(folder, CHECKPOINT),
+        at_28=lambda: post(folder, EDIT, {"back_to": 20}),
+        at_36=lambda: post(folder, CHECKPOINT),
+    )
+    train(begin(CONFIG_4, folder), Noise(), folder, reports=[at])
+    assert answered(folder, at.results[28]).sentence == "Went back to 20 images."
+    assert {20, 40} <= set(images_of(folder))
+
+
 def test_photos_that_are_pinned_while_it_trains(folder: Path, tmp_path: Path) -> None:
     photo = tmp_path / "anna.png"
     Image.fromarray(np.full((20, 20, 3), 200, np.uint8)).save(photo)
