@@ -26,7 +26,7 @@ _NOTHING_MS = 1500  # after which a run without sheets is told to have none
 _NARROW_PX = 720  # below which the pictures need the room of the list
 _NO_SHEETS = "The first sheet is drawn a little after training has begun."
 _DRAW_TIP = "Draw a sheet of the run as it is at this moment"
-_NO_SHEETS_STOPPED = "This run has drawn no sheet yet."
+_NO_SHEETS_STOPPED = "This run has drawn no sheet yet; the first comes a little after training has begun."
 
 
 class FilmPage(QWidget):
