@@ -173,7 +173,10 @@ class ChangeDialog(EditDialog):
             self.lr.setText(f"{phase.lr:.6g}")
             self.margin.setText(f"{phase.margin:.6g}")
         form = _form([("&Step size", self.lr), ("&Margin", self.margin)])
-        intro = "Both hold from the phase it is in now. The change is noted in the run's log."
+        intro = (
+            "Smaller steps learn more slowly and more calmly; a smaller margin is steadier. "
+            "Both hold from the phase it is in now, and the change is noted in the run's log."
+        )
         self.lay_out(intro, ("&Change", "Train on with these values"), form)
 
     def _number(self, name: str) -> QLineEdit:
