@@ -35,6 +35,16 @@ class TrainConfig:
         maximum=0.5,
     )
 
+    demo_faces: int = setting(
+        30_000,
+        label="Drawn faces",
+        help="how many faces are drawn, once, to train on where no photos are; a graphics card draws ever new ones",
+        group="Data",
+        unit="faces",
+        minimum=32,
+        maximum=1_000_000,
+    )
+
     kl_weight: float = setting(
         0.1, label="KL weight", help="weight of the spread of the codes over the sphere", group="Losses", minimum=0
     )

@@ -191,6 +191,7 @@ def open_pictures(
             mirror=config.mirror,
             test_share=config.test_share,
             device=device,
+            demo_faces=config.demo_faces,
             progress=report,
         )
     if not args.quiet:

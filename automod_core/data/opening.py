@@ -27,6 +27,7 @@ def open_data(
     mirror: bool,
     test_share: float,
     device: "torch.device | str",
+    demo_faces: int = 30_000,
     progress: Progress | None = None,
 ) -> "Source":
     """Open training pictures; prepare them first if that has not been done.
@@ -39,6 +40,7 @@ def open_data(
         mirror: whether half of the pictures is mirrored.
         test_share: part of the pictures that is held out as `.test`, in [0, 1).
         device: where training runs. Demo faces are drawn there if it is fast enough.
+        demo_faces: how many of them are drawn once and kept, where it is not.
         progress: called with the pictures prepared, and all.
 
     Raises:
@@ -47,7 +49,7 @@ def open_data(
     if not 0 <= test_share < 1:
         raise ValueError(f"test_share must be in [0, 1), got {test_share}")
     if spec == DEMO:
-        return _demo(resolution, seed, mirror, test_share, device, progress)
+        return _demo(resolution, seed, mirror, test_share, device, demo_faces, progress)
     from automod_core.data.source import split_pictures
 
     with closing(open_collection(spec, resolution)) as collection:
@@ -87,20 +89,26 @@ def open_collection(spec: str, resolution: int) -> PhotoCollection:
 
 
 def _demo(
-    resolution: int, seed: int, mirror: bool, test_share: float, device: "torch.device | str", progress: Progress | None
+    resolution: int,
+    seed: int,
+    mirror: bool,
+    test_share: float,
+    device: "torch.device | str",
+    count: int,
+    progress: Progress | None,
 ) -> "Source":
     import torch
 
-    from automod_core.data.demo import DEMO_COUNT, TEST_SEED, DemoFaces
+    from automod_core.data.demo import TEST_SEED, DemoFaces
     from automod_core.data.source import PreparedPictures
     from automod_core.pictures import demo_pictures
 
     source: DemoFaces | PreparedPictures
     if torch.device(device).type == "cpu":  # drawing would take longer than a step
-        kept = demo_pictures(resolution, progress)
+        kept = demo_pictures(resolution, progress, count=count)
         source = kept.stream(seed=seed, mirror=mirror)
     else:
         source = DemoFaces(device, seed=seed, mirror=mirror)
-    if share := round(test_share * DEMO_COUNT):
+    if share := round(test_share * count):
         source.test = DemoFaces(device, seed=seed, mirror=False, count=share, series=TEST_SEED)
     return source

@@ -550,7 +550,7 @@ def test_pairs_from_a_list_are_for_the_command_line(dialog: TrainDialog) -> None
 def test_tab_goes_as_one_reads(dialog: TrainDialog) -> None:
     form = form_of(dialog)
     order = [form.presets.box, dialog.profiles, form.search, form.only_changed, form.group_list, form.plan_link]
-    order += [form.fields[place].editor for place in (("seed",), ("mirror",), ("test_share",), CODE)]
+    order += [form.fields[place].editor for place in (("seed",), ("mirror",), ("test_share",), ("demo_faces",), CODE)]
     order[0].setFocus()
     for widget in order[1:]:
         QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
