@@ -199,11 +199,18 @@ def trouble_words(problems: Mapping[Place, str]) -> str:
     return f"{listed[:1].upper()}{listed[1:]} has a value that cannot be used."
 
 
-def ready_words(draft: TrainDraft, config: TrainConfig) -> str:
-    """What will be trained, in a line: "Laptop, 2 changes: up to 64 pixels, 232,000 images"."""
+def ready_words(draft: TrainDraft, config: TrainConfig, running: str = "") -> str:
+    """What will be trained, in a line: "Laptop, 2 changes: up to 64 pixels, 232,000 images".
+
+    Args:
+        draft: the settings as the person sees them.
+        config: the same, checked.
+        running: name of a run that is trained already; "" for none.
+    """
     changes = {0: "", 1: ", 1 change"}.get(draft.changes, f", {draft.changes} changes")
     largest = max(phase.resolution for phase in config.phases)
-    return f"{about(draft.preset).title}{changes}: up to {largest} pixels, {config.total_images:,} images"
+    words = f"{about(draft.preset).title}{changes}: up to {largest} pixels, {config.total_images:,} images"
+    return f"{words}. “{running}” is being trained: Add to queue waits for it." if running else words
 
 
 def _placed(problem: str, given: Mapping[Place, Any]) -> tuple[Place, str]:

@@ -131,6 +131,7 @@ class TrainingPart(Part):
             dialog.queue_wanted.connect(self._queue_run)
             dialog.cancel_wanted.connect(self.services.starter.cancel)
             dialog.finished.connect(self._dialog_closed)
+            dialog.show_running(self._running_name)
             dialog.show()
         elif data:
             self._dialog.open_data(data)
@@ -210,6 +211,8 @@ class TrainingPart(Part):
         self._runs = tuple(runs)
         running = self._running()
         self.told.emit(*corner_words(running))
+        if self._dialog is not None:
+            self._dialog.show_running(self._running_name)
         self._clock.start(_LOOK_MS if running else _LOOK_IDLE_MS)
         if self._looked:
             self._tell_ended()
@@ -234,6 +237,10 @@ class TrainingPart(Part):
 
     def _running(self) -> list[RunGlance]:
         return [run for run in self._runs if run.is_running]
+
+    @property
+    def _running_name(self) -> str:
+        return next((run.name for run in self._running()), "")
 
     def _offer_cut_off(self) -> None:
         """Offer to go on with the run that was cut off last, unless that was offered before."""

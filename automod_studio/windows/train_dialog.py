@@ -111,7 +111,7 @@ class TrainDialog(QDialog):
         self._aside_words = "{} left from last time."
         self._preset_chosen = False
         self._starting: Path | None = None  # folder of a run that is on its way
-        self._called_off = False
+        self._called_off, self._running = False, ""
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
         self.footer.waiting = waiting
@@ -334,7 +334,7 @@ class TrainDialog(QDialog):
         if self._starting is not None:
             words = _CALLED_OFF if self._called_off else _STARTING
         elif ready and self.config is not None:
-            words = ready_words(self.draft, self.config)
+            words = ready_words(self.draft, self.config, self._running)
         self.footer.show_state(
             words,
             is_ready=ready,
@@ -423,6 +423,12 @@ class TrainDialog(QDialog):
         self.message.show_message("It was not started.")
         self.footer.suggest_name(data_name(self.data_page.data))  # what has begun to train keeps its name
         self._refresh()
+
+    def show_running(self, name: str) -> None:
+        """Say that a run is trained already, "" for none: two at once are slow."""
+        if name != self._running:
+            self._running = name
+            self._refresh()
 
     def show_started(self) -> None:
         """The run is on its way: there is nothing left to ask."""

@@ -547,6 +547,16 @@ def test_pairs_from_a_list_are_for_the_command_line(dialog: TrainDialog) -> None
     assert "--pairs" in dialog.footer.reason.text()
 
 
+def test_another_run_that_is_trained_is_told(dialog: TrainDialog) -> None:
+    dialog.open_data("demo")
+    alone = dialog.footer.reason.text()
+    dialog.show_running("faces")
+    assert dialog.footer.reason.text() == f"{alone}. “faces” is being trained: Add to queue waits for it."
+    assert dialog.footer.start_button.isEnabled()  # all the same
+    dialog.show_running("")
+    assert dialog.footer.reason.text() == alone
+
+
 def test_tab_goes_as_one_reads(dialog: TrainDialog) -> None:
     form = form_of(dialog)
     order = [form.presets.box, dialog.profiles, form.search, form.only_changed, form.group_list, form.plan_link]
