@@ -314,7 +314,7 @@ def _running(folder: Path, state: RunState) -> _Found:
         return CUT_OFF, "The run was cut off before it had saved anything; start it again.", state
     sentence = (
         f"The run was cut off at about {state.images_seen:,} images: its process was ended, or the power failed. "
-        f"Resume it, and it goes on from {checkpoints[0]:,} images."
+        f"Resume it, and it goes on from {f'{checkpoints[0]:,} images' if checkpoints[0] else 'the beginning'}."
     )
     return CUT_OFF, sentence, state
 
