@@ -131,7 +131,6 @@ def test_export_without_the_pictures_says_so(capsys, tmp_path, photos, tiny, fol
 
 
 def test_demo_training_looks_at_faces_and_goes_on(capsys, tmp_path, monkeypatch, tiny, folder) -> None:
-    from automod_core import pictures
     from automod_core.faces.factor_net import FacePerception
 
     tiny.write_text(
@@ -140,9 +139,8 @@ def test_demo_training_looks_at_faces_and_goes_on(capsys, tmp_path, monkeypatch,
         .replace("[8, 8]", "[8, 8, 8, 8]")
         .replace("resolution = 8", "resolution = 32")
     )
-    monkeypatch.setattr(pictures.demo_pictures, "__kwdefaults__", {"count": 64, "seed": 0})
     monkeypatch.setattr(FacePerception, "STEPS", 2)
-    assert call("train", "--data", "demo", "--out", folder, "--config", tiny) == 0
+    assert call("train", "--data", "demo", "--demo-faces", 64, "--out", folder, "--config", tiny) == 0
     assert "Teaching a network to see the faces" in capsys.readouterr().out
     lines = [line for line in read_scalars(folder / "log.jsonl") if line["resolution"] == 32]
     assert all(line["perceptual"] > 0 and line["perceived"] > 0 for line in lines)

@@ -11,6 +11,7 @@ import torch
 from automod_core.data import files_and_zips, open_data
 from automod_core.data.source import Source
 from automod_core.errors import UserError
+from automod_core.pictures import drawn_faces
 from tests.core.data_sets import (
     NO_PICTURE,
     crop,
@@ -222,15 +223,12 @@ def test_a_damaged_lmdb_is_refused(tmp_path, kept) -> None:
 # ---- drawn faces ----
 
 
-def test_demo_faces_are_kept_on_a_cpu(monkeypatch) -> None:
-    from automod_core import pictures
-
-    monkeypatch.setattr(pictures.demo_pictures, "__kwdefaults__", {"count": 12, "seed": 0})
-    source = opened("demo", resolution=16, test_share=0.001)
+def test_as_many_demo_faces_as_asked_for_are_kept_on_a_cpu() -> None:
+    source = opened("demo", resolution=16, test_share=0.5, demo_faces=12)
     assert len(source) == 12
-    np.testing.assert_array_equal(in_order(source, 16), pictures.drawn_faces(12, 16, 0))
+    np.testing.assert_array_equal(in_order(source, 16), drawn_faces(12, 16, 0))
     assert source.about()["domain"] == "demo-faces"
     assert source.test is not None
-    assert len(source.test) == 30
-    held_out = source.test.sample(30, 16)
+    assert len(source.test) == 6
+    held_out = source.test.sample(6, 16)
     assert not any(torch.equal(face, known) for face in held_out for known in source.sample(12, 16))

@@ -352,10 +352,3 @@ def test_a_closed_prefetcher_gives_nothing_and_may_be_closed_again() -> None:
     prefetcher.close()
     with pytest.raises(ValueError, match="closed"):
         prefetcher.batch(torch.arange(2), 8)
-
-
-def test_as_many_faces_are_drawn_as_asked_for() -> None:
-    source = open_data("demo", resolution=8, seed=0, mirror=True, test_share=0.25, device="cpu", demo_faces=40)
-    assert len(source) == 40
-    assert source.test is not None
-    assert len(source.test) == 10
