@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -101,8 +102,8 @@ class PinnedPanel(QObject):
         job.start()
 
     def _has_read(self, job: Job, folder: Path, stamp: tuple[int, int] | None, reply: JobReply) -> None:
-        if job is not self._reading:
-            return  # another one was asked for since
+        if job is not self._reading or not shiboken6.isValid(self):
+            return  # another one was asked for since, or the page is gone
         self._reading = None
         if folder == self._folder and reply.ok:
             self._patience.stop()
@@ -139,7 +140,7 @@ class PinnedPanel(QObject):
         job.start()
 
     def _has_looked(self, job: Job, folder: Path, reply: JobReply) -> None:
-        if job is not self._looking:
+        if job is not self._looking or not shiboken6.isValid(self):
             return
         self._looking = None
         if folder != self._folder or reply.cancelled:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
@@ -153,6 +154,8 @@ class ProfileShelf(QObject):
 
     def _finish(self, reply: JobReply, then: Callable[[Any], str]) -> None:
         self._job = None
+        if not shiboken6.isValid(self):  # the dialog is gone; what was asked for is done all the same
+            return self._next()
         if reply.ok:
             value, self.profiles = reply.value
             words = then(value)
@@ -161,7 +164,7 @@ class ProfileShelf(QObject):
                 self.told.emit(words, False)
         elif reply.error:
             self.told.emit(reply.error, True)
-        self._next()
+        return self._next()
 
 
 class ProfilesButton(QPushButton):

@@ -28,7 +28,6 @@ class FilmReader(QObject):
 
     large_ready = Signal(object)
     small_ready = Signal(object)
-    _arrived = Signal(object, bool)  # emitted on the reader's thread: the reply, whether it is a large one
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +36,8 @@ class FilmReader(QObject):
         self._large: FilmRequest | None = None
         self._small: deque[FilmRequest] = deque()
         self._thread: threading.Thread | None = None
-        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._courier = _Courier()
+        self._courier.arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def want_large(self, request: FilmRequest) -> None:
         """Read this next; what was wanted before and has not been read is dropped."""
@@ -70,16 +70,18 @@ class FilmReader(QObject):
         with self._lock:
             if self._thread is None and (self._large is not None or self._small):
                 self._thread = threading.Thread(target=self._read, name="film reader", daemon=True)
+                self._courier.sets_out(self._thread)
                 self._thread.start()
 
     def _read(self) -> None:
-        while (wanted := self._next()) is not None:
-            request, is_large = wanted
-            reply = self._answer(request)
-            try:
-                self._arrived.emit(reply, is_large)
-            except RuntimeError:  # the page was closed while it was read: nobody is left to show it
-                self.stop()
+        courier = self._courier
+        try:
+            while (wanted := self._next()) is not None:
+                request, is_large = wanted
+                courier.arrived.emit(self._answer(request), is_large)
+            courier.ended.emit(threading.current_thread())
+        except RuntimeError:  # Qt was torn down while this went on: nobody is left to show it
+            log.debug("the film reader ended after the program")
 
     def _next(self) -> tuple[FilmRequest, bool] | None:
         """What to read now; with nothing left, the thread is given up in the same breath, so that nothing is missed."""
@@ -101,3 +103,32 @@ class FilmReader(QObject):
 
     def _deliver(self, reply: FilmReply, is_large: bool) -> None:
         (self.large_ready if is_large else self.small_ready).emit(reply)
+
+
+class _Courier(QObject):
+    """Carries replies from the thread; whoever emits a signal of an object that is being destroyed may crash.
+
+    The reader belongs to a page that may go away at any moment. This one keeps itself alive while a thread needs it.
+    """
+
+    arrived = Signal(object, bool)  # emitted on the thread: a FilmReply, whether it is a large one
+    ended = Signal(object)  # emitted on the thread, last: the thread
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads: set[threading.Thread] = set()
+        self.ended.connect(self._is_back, Qt.ConnectionType.QueuedConnection)
+
+    def sets_out(self, thread: threading.Thread) -> None:
+        """A thread begins; on the GUI thread."""
+        self._threads.add(thread)
+        _under_way.add(self)
+
+    def _is_back(self, thread: threading.Thread) -> None:
+        thread.join()  # it has nothing left to do, and must not be the last that knows of this
+        self._threads.discard(thread)
+        if not self._threads:
+            _under_way.discard(self)
+
+
+_under_way: set[_Courier] = set()

@@ -666,19 +666,23 @@ def test_few_tiles_are_kept(qtbot, run: Path, monkeypatch: pytest.MonkeyPatch) -
         assert strip.tile_count() <= 12
 
 
-def test_a_page_may_go_away_while_it_reads(qtbot, run: Path) -> None:
-    page = FilmPage()
-    page.resize(1000, 640)
-    page.show()
-    page.show_run(run, list_sheets(run), True)
-    reader = page.reader
-    QApplication.sendPostedEvents()
-    page.close()
-    thread = reader._thread
-    shiboken6.delete(page)
-    if thread is not None:
-        thread.join(10)
-        assert not thread.is_alive()
+def test_pages_may_go_away_while_they_read(qtbot, run: Path) -> None:
+    for number in range(40):  # at another moment each time
+        page = FilmPage()
+        page.resize(1000, 640)
+        page.show()
+        page.show_run(run, list_sheets(run), True)
+        for _ in range(number % 4):
+            QApplication.processEvents()
+        thread = page.reader._thread
+        if thread is not None:
+            thread.join(number % 5 / 1000)
+        page.close()
+        shiboken6.delete(page)
+        if thread is not None and number % 8 == 0:
+            thread.join(10)
+            assert not thread.is_alive()
+    QApplication.processEvents()
 
 
 def test_everything_has_a_name_and_a_tooltip(page: FilmPage, tmp_path: Path, run: Path, qtbot) -> None:
