@@ -71,6 +71,18 @@ def window(open_window) -> MainWindow:
     return open_window()
 
 
+@pytest.fixture
+def fake_trainer(qapp, monkeypatch) -> Iterator[None]:
+    """Runs are trained by a program without torch that has every fault; none of its processes is left."""
+    from automod_studio.workers import jobs
+    from tests.studio.training_runs import no_process_left, use_fake_trainer
+
+    use_fake_trainer(monkeypatch)
+    with no_process_left():
+        yield
+        jobs.cancel_all()
+
+
 def mime_of(*paths: Path) -> QMimeData:
     """What a file manager offers."""
     mime = QMimeData()

@@ -20,17 +20,10 @@ from automod_studio.training.run_queue import RunQueue, take_turn
 from automod_studio.training.run_starter import start_run
 from automod_studio.workers import jobs
 from tests.core.run_folders import make_run
-from tests.studio.training_runs import Heard, Steady, make_plan, no_process_left, use_fake_trainer
+from tests.studio.training_runs import Heard, Steady, make_plan
 
 GONE = Process(2**22 + 5, 1.0, this_process().host)
-
-
-@pytest.fixture(autouse=True)
-def fake(qapp, monkeypatch):
-    use_fake_trainer(monkeypatch)
-    with no_process_left():
-        yield
-        jobs.cancel_all()
+pytestmark = pytest.mark.usefixtures("fake_trainer")
 
 
 @pytest.fixture

@@ -19,15 +19,9 @@ from automod_studio.training.run_look import look_at
 from automod_studio.training.run_starter import RunStarter, start_run
 from automod_studio.workers import jobs
 from tests.core.run_folders import make_run
-from tests.studio.training_runs import Heard, Steady, make_plan, no_process_left, use_fake_trainer
+from tests.studio.training_runs import Heard, Steady, make_plan
 
-
-@pytest.fixture(autouse=True)
-def fake(qapp, monkeypatch):
-    use_fake_trainer(monkeypatch)
-    with no_process_left():
-        yield
-    jobs.cancel_all()
+pytestmark = pytest.mark.usefixtures("fake_trainer")
 
 
 @pytest.fixture
