@@ -171,8 +171,7 @@ class MainWindow(QMainWindow):
         self.menuBar().setCornerWidget(self.status)
         self.status.model_button.setMenu(self._model_menu)
         self.setMinimumSize(800, 560)
-        room = self.screen().availableSize() - QSize(*_FRAME)
-        self.resize(QSize(*_FIRST_SIZE).boundedTo(room))
+        self.resize(QSize(*_FIRST_SIZE).boundedTo(self.screen().availableSize() - QSize(*_FRAME)))
         self._size_docks()
 
     def _connect(self) -> None:

@@ -109,9 +109,8 @@ class TrainDialog(QDialog):
         self._shown_config: TrainConfig = self.draft.start  # the last one without problems: the plan shows it
         self._aside = kept_draft(settings.value(_KEPT))  # changes that can be brought back
         self._aside_words = "{} left from last time."
-        self._preset_chosen = False
         self._starting: Path | None = None  # folder of a run that is on its way
-        self._called_off, self._running = False, ""
+        self._preset_chosen, self._called_off, self._running = False, False, ""
         self.data_page = TrainDataPage(settings, scanner=scanner)
         self.footer = TrainFooter(settings)
         self.footer.waiting = waiting
