@@ -6,7 +6,7 @@ Reading the card needs no torch, so lists of models open at once.
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ from automod_core.files import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT_VERSION = 2  # the newest one; see _format_of
+FORMAT_VERSION = 3  # the newest one; see _format_of
 PRIOR_MEAN, PRIOR_FACTOR = "prior.mean", "prior.factor"
 _PRIOR = frozenset({PRIOR_MEAN, PRIOR_FACTOR})
+_PREVIEW = "preview."  # how the names of preview heads begin
 _METADATA_KEY = "automod_card"
 
 
@@ -44,6 +45,9 @@ class ModelCard:
         figures: measured quality, name -> value.
         weights_sha256: identity of the weights; filled in when the file is saved.
         prior_sha256: checksum of the file's code prior, "" if it has none; filled in when the file is saved.
+        preview_agreement: pixels per side of a preview -> how far it agrees with the full picture made small, as PSNR
+            in dB of a range of 2; empty if the file has no preview heads.
+        preview_heads_sha256: checksum of the file's preview heads, "" if it has none; filled in when the file is saved.
         format_version: version of this card and file; at least what its architecture needs.
     """
 
@@ -60,10 +64,13 @@ class ModelCard:
     figures: Mapping[str, float] = field(default_factory=dict)
     weights_sha256: str = ""
     prior_sha256: str = ""
+    preview_agreement: Mapping[str, float] = field(default_factory=dict)
+    preview_heads_sha256: str = ""
     format_version: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "format_version", max(self.format_version, _format_of(self.architecture)))
+        needed = _format_of(self.architecture, previews=bool(self.preview_heads_sha256))
+        object.__setattr__(self, "format_version", max(self.format_version, needed))
         if not self.scale_ranges:
             object.__setattr__(self, "scale_ranges", default_scale_ranges(self.architecture.block_levels))
         for name, (first, last) in self.scale_ranges.items():
@@ -105,18 +112,20 @@ class ModelCard:
                 figures={str(k): float(v) for k, v in values.get("figures", {}).items()},
                 weights_sha256=str(values["weights_sha256"]),
                 prior_sha256=str(values.get("prior_sha256", "")),
+                preview_agreement={str(int(k)): float(v) for k, v in values.get("preview_agreement", {}).items()},
+                preview_heads_sha256=str(values.get("preview_heads_sha256", "")),
                 format_version=version,
             )
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
             raise ValueError(f"its card is incomplete ({error})") from error
 
 
-def _format_of(config: ModelConfig) -> int:
-    """The lowest format version that can tell of an architecture, so that older programs read all that they know.
+def _format_of(config: ModelConfig, *, previews: bool) -> int:
+    """The lowest format version that can tell of a model, so that older programs read all that they know.
 
-    1: one block per level. 2: extra blocks.
+    1: one block per level. 2: extra blocks. 3: preview heads.
     """
-    return 2 if config.extra_blocks else 1
+    return 3 if previews else 2 if config.extra_blocks else 1
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -155,16 +164,44 @@ def prior_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return {PRIOR_MEAN: (config.code_size,), PRIOR_FACTOR: (config.code_size, config.code_size)}
 
 
+def preview_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the preview heads, one for each level below the highest: a file has all of them, or none.
+
+    They are what preview_heads.fit_preview_heads gives, from which small pictures are made while a slider moves.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for level, channels in enumerate(config.decoder_channels[:-1]):
+        shapes[f"{_PREVIEW}{level}.weight"] = (3, channels, 1, 1)
+        shapes[f"{_PREVIEW}{level}.bias"] = (3,)
+    return shapes
+
+
+def preview_head(state: Mapping[str, "Tensor"], level: int) -> "tuple[Tensor, Tensor] | None":
+    """Weight (3, C, 1, 1) and bias (3,) of the preview head of a level; None if the file has none."""
+    name = f"{_PREVIEW}{level}"
+    return (state[f"{name}.weight"], state[f"{name}.bias"]) if f"{name}.weight" in state else None
+
+
 def weights_sha256(state: Mapping[str, "Tensor"]) -> str:
     """SHA-256, hex, over names, shapes and float32 values of the weights, in the order of the names.
 
-    A code prior does not count: it changes which codes are drawn, but not what any recipe looks like.
+    A code prior does not count: it changes which codes are drawn, but not what any recipe looks like. Neither do
+    preview heads, since no picture that is kept is made by them.
     """
-    return _sha256(state, state.keys() - _PRIOR)
+    return _sha256(state, state.keys() - _PRIOR - _preview_names(state))
 
 
 def _prior_sha256(state: Mapping[str, "Tensor"]) -> str:
     return _sha256(state, _PRIOR) if state.keys() >= _PRIOR else ""
+
+
+def _preview_heads_sha256(state: Mapping[str, "Tensor"]) -> str:
+    names = _preview_names(state)
+    return _sha256(state, names) if names else ""
+
+
+def _preview_names(names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.startswith(_PREVIEW)}
 
 
 def _sha256(state: Mapping[str, "Tensor"], names: Set[str]) -> str:
@@ -181,7 +218,7 @@ def save_model(path: Path, card: ModelCard, state: Mapping[str, "Tensor"]) -> Mo
     Args:
         path: the .safetensors file to write.
         card: what the model says of itself.
-        state: effective weights as named by expected_shapes, and a code prior or none, float32.
+        state: effective weights as named by expected_shapes, a code prior or none, preview heads or none, float32.
 
     Raises:
         UserError: the file cannot be written.
@@ -193,10 +230,23 @@ def save_model(path: Path, card: ModelCard, state: Mapping[str, "Tensor"]) -> Mo
     problem = _weight_problem(card.architecture, state)
     if problem:
         raise ValueError(problem)
-    card = replace(card, weights_sha256=weights_sha256(state), prior_sha256=_prior_sha256(state))
+    card = _sealed(card, state)
     data = save(state, metadata={_METADATA_KEY: card.to_json(), "format": "pt"})
     write_atomically(Path(path), lambda file: file.write(data))
     return card
+
+
+def _sealed(card: ModelCard, state: Mapping[str, "Tensor"]) -> ModelCard:
+    """The card with the checksums of what is saved with it, and the lowest format that can tell of that."""
+    heads = _preview_heads_sha256(state)
+    return replace(
+        card,
+        weights_sha256=weights_sha256(state),
+        prior_sha256=_prior_sha256(state),
+        preview_agreement=card.preview_agreement if heads else {},
+        preview_heads_sha256=heads,
+        format_version=1,
+    )
 
 
 def read_card(path: Path) -> ModelCard:
@@ -231,7 +281,7 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, "Tensor"]]:
 
     Returns:
         The card, and the effective weights (CPU, float32) as named by expected_shapes, with those of prior_shapes if
-        the file has a code prior.
+        the file has a code prior, and those of preview_shapes if it has preview heads.
 
     Raises:
         UserError: the file is missing, damaged, newer, no model, or its weights are not finite or not the card's.
@@ -249,6 +299,8 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, "Tensor"]]:
         problem = "its weights are not those that its card was made for (the checksum differs)"
     if problem is None and _prior_sha256(state) != card.prior_sha256:
         problem = "its code prior is not the one that its card was made for (the checksum differs)"
+    if problem is None and _preview_heads_sha256(state) != card.preview_heads_sha256:
+        problem = "its preview heads are not those that its card was made for (the checksum differs)"
     if problem:
         raise UserError(f"{path.name} cannot be used: {problem}.")
     return card, state
@@ -277,6 +329,7 @@ def write_figures(path: Path, figures: Mapping[str, float], measured: str) -> Mo
 
 def _shape_problem(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     expected = expected_shapes(config) | (prior_shapes(config) if shapes.keys() & _PRIOR else {})
+    expected |= preview_shapes(config) if _preview_names(shapes) else {}
     missing, extra = sorted(expected.keys() - shapes.keys()), sorted(shapes.keys() - expected.keys())
     if missing:
         return f"{len(missing)} weights are missing, the first is {missing[0]}"
