@@ -1,4 +1,4 @@
-"""The loaded model, as everything but training sees it: encode photos, decode styles, render while sliders move."""
+"""The loaded model, as everything but training sees it: encode photos, decode styles."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -197,43 +197,3 @@ class Automodulator:
                 f"got {tuple(styles.shape)}"
             )
         return styles.to(self.device, torch.float32)
-
-
-class Renderer:
-    """Renders one picture again and again while its styles change, restarting at the first block that changed.
-
-    The canvases that left the blocks last time are kept: one picture's worth, at most n_blocks tensors.
-    See docs/adr/0002-restart-at-the-first-changed-block.md.
-    """
-
-    def __init__(self, model: Automodulator) -> None:
-        self._model = model
-        self._styles = torch.empty(0)
-        self._canvases: list[Tensor] = []
-
-    @torch.inference_mode()
-    def render(self, styles: Tensor, resolution: int | None = None) -> Tensor:
-        """Render styles (n_blocks, n) into one picture (3, R, R), float32; equal to decode bit by bit.
-
-        Args:
-            styles: one code per block, of norm 1.
-            resolution: as in Automodulator.decode.
-        """
-        model = self._model
-        styles = model._as_styles(styles[None])
-        level = model.level_of(resolution)
-        last = model.card.architecture.last_block(level)
-        first = self._first_change(styles)
-        for i in range(first, last + 1):
-            before = self._canvases[i - 1] if i else None
-            self._canvases.append(model._decoder.run(styles, first=i, last=i, canvas=before))
-        return model._decoder.picture(self._canvases[last], level)[0]
-
-    def _first_change(self, styles: Tensor) -> int:
-        """Forget the canvases from the first changed block on, and return that block."""
-        same = 0
-        while same < len(self._canvases) and torch.equal(styles[0, same], self._styles[0, same]):
-            same += 1
-        del self._canvases[same:]
-        self._styles = styles.clone()
-        return same

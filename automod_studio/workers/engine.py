@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from automod_core.automodulator import Automodulator, Renderer, choose_device, load_model
+from automod_core.automodulator import Automodulator, choose_device, load_model
 from automod_core.errors import UserError
 from automod_core.images import fidelity, to_tensor, to_uint8
 from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.recipe import Recipe
+from automod_core.renderer import Renderer
 from automod_core.styles import styles_of
 from automod_studio.document.model import ModelRef, Source, recipe_of
 from automod_studio.model_finder import ref_of

@@ -12,11 +12,12 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from PIL import Image
 
 from automod_core.animation import RecipePath
-from automod_core.automodulator import Automodulator, Renderer
+from automod_core.automodulator import Automodulator
 from automod_core.images import to_uint8
 from automod_core.movie import movie_steps
 from automod_core.path_styles import styles_at
 from automod_core.recipe import Recipe
+from automod_core.renderer import Renderer
 from automod_core.styles import styles_of
 from automod_studio.workers.path_requests import (
     DrawFrame,

@@ -10,10 +10,11 @@ from torch import Tensor
 
 import automod_core
 from automod_core import automodulator
-from automod_core.automodulator import Automodulator, Renderer, choose_device, load_model
+from automod_core.automodulator import Automodulator, choose_device, load_model
 from automod_core.errors import UserError
 from automod_core.latent import codes_from_prior, fit_prior, random_codes
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, read_model, save_model
+from automod_core.renderer import Renderer
 
 
 @pytest.fixture(scope="module")

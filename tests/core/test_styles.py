@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from automod_core import latent
-from automod_core.automodulator import Renderer, load_model
+from automod_core.automodulator import load_model
 from automod_core.recipe import AttributeEdit, Recipe, RecipeSource, Variation
+from automod_core.renderer import Renderer
 from automod_core.styles import styles_of, value_of, with_attributes, with_variation
 
 N_BLOCKS, SIZE = 4, 12
