@@ -110,10 +110,16 @@ class Session(QObject):
                 return
             self._drag = (key, text, self._document)
         base = self._drag[2]
-        self._drag = (key, text, base)
-        self._put(edit(base))
-        if finished:
-            self.finish_drag()
+        after = edit(base)
+        if not finished:
+            self._drag = (key, text, base)
+            self._put(after)
+            return
+        self._drag = None  # before the document changes, so that whoever hears of that knows that the hand is gone
+        if after is base:
+            self._put(base)
+        else:
+            self._step(text, after, None, 0)
 
     def finish_drag(self) -> None:
         """Make a step of what was dragged so far, if anything is."""

@@ -57,7 +57,7 @@ class Studio(QObject):
 
     Signals:
         sources_changed: other cards are to be shown, among them photos that are being read.
-        picture_shown: Rendered, the picture of the document as it is now.
+        picture_shown: Rendered, the picture of the document as it is now, or a preview of it.
         nothing_to_show: str, why there is no picture.
         model_changed: another model, or another device.
         busy: str, what is going on that one waits for; "" when it is over.
@@ -84,7 +84,8 @@ class Studio(QObject):
         self.session = Session(self)
         self.settings = settings
         self.device = ""  # short name of what renders
-        self.shown: tuple[Document, np.ndarray] | None = None  # the last picture, and what it is the picture of
+        self.shown: tuple[Document, np.ndarray] | None = None  # the last full picture, and what it is the picture of
+        self.on_canvas: Rendered | None = None  # that one, or a preview since then
         self.saved_path: Path | None = None
         self.selected_id: int | None = None  # of the source whose card was selected last
         self.sample_paths = sample_paths()
@@ -394,24 +395,26 @@ class Studio(QObject):
         if not document.sources:
             self.service.forget_render()
             self._rendering.clear()
-            self.shown = None
+            self.shown = self.on_canvas = None
             self.nothing_to_show.emit("Drop photos here, or click a sample on the left.")
             return
         number = self.service.next_id()
         self._rendering[number] = document
-        self.service.render(Render(number, document.model, recipe_of(document)))
+        self.service.render(Render(number, document.model, recipe_of(document), moving=self.session.in_drag))
 
     def _rendered(self, reply: Rendered) -> None:
         document = self._rendering[reply.id]
-        self._rendering = {number: d for number, d in self._rendering.items() if number > reply.id}
+        done = reply.id - 1 if reply.preview else reply.id  # after a preview comes the picture
+        self._rendering = {number: d for number, d in self._rendering.items() if number > done}
         if reply.image is None:
             self._report(reply.trouble)
             return
         if same_picture(document, self.document):
             document = self.document
-        self.shown = (document, reply.image)
-        self.device = reply.device
-        self._keep_thumbnail()
+        self.on_canvas, self.device = reply, reply.device
+        if not reply.preview:
+            self.shown = (document, reply.image)
+            self._keep_thumbnail()
         self.picture_shown.emit(reply)
         if reply.notice:
             self.message.emit(reply.notice, "", "warning")

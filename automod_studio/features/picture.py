@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from PySide6.QtWidgets import QWidget
 
 from automod_core.errors import UserError
+from automod_studio.document.model import Document, same_picture
 from automod_studio.features.feature import Part
 from automod_studio.studio import Studio
 from automod_studio.windows import save
@@ -18,6 +19,8 @@ class PicturePart(Part):
     def __init__(self, studio: Studio, window: QWidget) -> None:
         super().__init__(studio, window)
         self.drag_out = save.DragOut()
+        self._copied: Document | None = None  # its picture goes to the clipboard as soon as it is there
+        studio.picture_shown.connect(self._copy_awaited)
 
     def callbacks(self) -> Mapping[str, Callable[..., object]]:
         """Save, save as, copy."""
@@ -39,9 +42,19 @@ class PicturePart(Part):
             self.studio.save(path)
 
     def copy(self) -> None:
-        """Put the picture on the clipboard."""
-        if self.studio.shown is not None:
-            save.copy_picture(self.studio.shown[1])
+        """Put the picture on the clipboard; while a preview is on the canvas, once the picture is there."""
+        self._copied = self.document
+        self._copy_awaited()
+
+    def _copy_awaited(self) -> None:
+        shown, wanted = self.studio.shown, self._copied
+        if wanted is None:
+            return
+        if not same_picture(wanted, self.document):
+            self._copied = None  # it was changed before it was there
+        elif shown is not None and same_picture(shown[0], wanted):
+            self._copied = None
+            save.copy_picture(shown[1])
             self.studio.message.emit("Copied the picture.", "", "info")
 
     def start_drag(self, widget: QWidget) -> None:

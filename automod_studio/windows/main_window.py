@@ -247,17 +247,17 @@ class MainWindow(QMainWindow):
 
     def _show_picture(self, reply: Rendered) -> None:
         assert reply.image is not None
-        self.canvas.show_image(reply.image)
+        self.canvas.show_image(reply.image, reply.full_size or None)
         self.status.show_render(reply.device, reply.elapsed_ms)
         self._enable()
 
     def _show_preview(self, picture: np.ndarray | None) -> None:
         """Show a picture for a while; None brings back that of the document."""
-        shown = self.studio.shown
+        shown = self.studio.on_canvas
         if picture is not None:
             self.canvas.show_image(picture)
-        elif shown is not None:
-            self.canvas.show_image(shown[1])
+        elif shown is not None and shown.image is not None:
+            self.canvas.show_image(shown.image, shown.full_size or None)
 
     def _show_nothing(self, sentence: str) -> None:
         self.canvas.clear()

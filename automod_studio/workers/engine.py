@@ -7,24 +7,30 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import psutil
 import torch
 from PIL import Image
+from torch import Tensor
 
 from automod_core.automodulator import Automodulator, choose_device, load_model
+from automod_core.canvas_cache import CanvasCache
+from automod_core.config import level_size
 from automod_core.errors import UserError
 from automod_core.images import fidelity, to_tensor, to_uint8
 from automod_core.photos import find_photos, load_photo, square_crop
 from automod_core.recipe import Recipe
-from automod_core.renderer import Renderer
+from automod_core.renderer import Cancelled, Renderer
 from automod_core.styles import styles_of
 from automod_studio.document.model import ModelRef, Source, recipe_of
 from automod_studio.model_finder import ref_of
 from automod_studio.workers import handlers, saved_picture
+from automod_studio.workers.preview_choice import PreviewChoice
 from automod_studio.workers.requests import (
     LoadModel,
     LoadPhotos,
@@ -51,6 +57,9 @@ _KEPT_PHOTO_SIDE = 1024
 #: Pictures of up to 64 pixels that are encoded at a time; fewer of larger ones. A render waits for at most one batch.
 _BATCH = 8
 
+#: Bytes of free memory below which the cache is emptied.
+_LITTLE_MEMORY = 512 << 20
+
 OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor draws now: slower, but everything works."
 
 
@@ -61,6 +70,24 @@ class Loaded:
     model: Automodulator
     renderer: Renderer
     ref: ModelRef
+    kept: dict[type, Any] = field(default_factory=dict)  # what handlers keep for as long as the model is here
+
+    @cached_property
+    def previews(self) -> dict[int, int]:
+        """Pixels per side of the previews that can be had -> the last block that one needs; the smallest first."""
+        if not self.model.has_preview_heads:
+            return {}
+        architecture = self.model.card.architecture
+        return {level_size(level): architecture.last_block(level) for level in range(architecture.n_levels - 1)}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a picture is drawn: from which block on, after a preview of which size, and whether it can be seen now."""
+
+    first_block: int
+    side: int | None  # pixels; None: no preview
+    is_seen: bool  # itself, or a preview of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +105,71 @@ class Engine:
     `render` and `answer` never raise; `use`, `draw` and `with_fallback` are for the handlers of other requests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """An engine without a model; `clock` tells seconds, by which it knows how long pictures take.
+
+        Attributes:
+            cache: canvases and pictures that may be wanted again, of all models, for everything that draws.
+        """
+        self.cache = CanvasCache()
+        self._clock = clock
         self._device = "auto"
         self._models: OrderedDict[str, Loaded] = OrderedDict()  # hash -> model, the latest last
         self._source_ids = itertools.count(1)
+        self._choice = PreviewChoice()
+        self._seen = "", torch.empty(0)  # model and styles of the picture, or the preview, that was drawn last
 
     # ---- requests ----
 
-    def render(self, request: Render) -> Rendered:
-        """Draw a mix. The picture that is clamped here is the one that is shown and saved."""
-        start = time.perf_counter()
+    def render(self, request: Render, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Rendered]:
+        """Draw a mix: first a preview if the picture would miss the deadline, then the picture.
+
+        Args:
+            request: what to draw.
+            cancelled: asked between two blocks of a picture of which a preview is on the canvas; if true, it is given
+                up, and what was done serves the next one. A picture without a preview is finished: of a drag that is
+                faster than the engine, nothing would be seen.
+        """
+        start = self._clock()
         try:
-            image, notice = self.with_fallback(lambda: self.draw(request.model, request.recipe))
+            styles = styles_of(request.recipe)
+            plan = self.with_fallback(lambda: self._plan(request.model, styles))[0]
+            if plan.side is not None:
+                preview = self._rendered(request, styles, start, plan, plan.side)
+                yield preview
+                start = self._clock() - preview.elapsed_ms / 1000  # it may have rested
+            gives_up = cancelled if plan.side is not None or plan.is_seen else None
+            yield self._rendered(request, styles, start, plan, cancelled=gives_up)
+            self._learn(request.model, styles, cancelled)
+        except Cancelled:
+            return
         except Exception as error:  # noqa: BLE001 - thread boundary
-            return Rendered(request.id, None, trouble=trouble_of(error, "The picture could not be drawn"))
-        elapsed_ms = (time.perf_counter() - start) * 1000
-        return Rendered(request.id, image, elapsed_ms, self.device_name(request.model), notice=notice)
+            yield Rendered(request.id, None, trouble=trouble_of(error, "The picture could not be drawn"))
+
+    def _rendered(
+        self,
+        request: Render,
+        styles: Tensor,
+        start: float,
+        plan: _Plan,
+        side: int | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Rendered:
+        ref, keep = request.model, not request.moving and side is None
+        image, notice = self.with_fallback(lambda: self.draw(ref, styles, side, keep=keep, cancelled=cancelled))
+        self._seen = ref.hash, styles
+        return Rendered(
+            request.id,
+            image,
+            elapsed_ms=(self._clock() - start) * 1000,
+            device=self.device_name(ref),
+            notice=notice,
+            preview=side is not None,
+            size=len(image),
+            full_size=ref.resolution,
+            first_block=plan.first_block,
+            n_blocks=ref.n_blocks,
+        )
 
     def answer(self, request: Any) -> Iterator[object]:
         """Yield the replies to a request; None between them is a breath for renders."""
@@ -119,6 +195,7 @@ class Engine:
         try:
             if request.device != self._device:
                 self._models.clear()
+                self.cache.clear()
                 self._device = request.device
             loaded, notice = self.with_fallback(lambda: self._open(request.path))
             sources: list[Source] = []
@@ -136,11 +213,12 @@ class Engine:
     def _open(self, path: str) -> Loaded:
         model = load_model(path, device=self._device)
         ref = ref_of(path, model.card)
-        loaded = Loaded(model, Renderer(model), ref)
+        loaded = Loaded(model, Renderer(model, self.cache), ref)
         self._models[ref.hash] = loaded
         self._models.move_to_end(ref.hash)
         while len(self._models) > _KEPT_MODELS:
             self._models.popitem(last=False)
+            self.cache.clear()
         return loaded
 
     def use(self, ref: ModelRef) -> Loaded:
@@ -165,6 +243,7 @@ class Engine:
             log.warning("falling back to the CPU: %s", error)
         self._device = "cpu"
         self._models.clear()
+        self.cache.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return work(), OUT_OF_MEMORY
@@ -179,9 +258,57 @@ class Engine:
         """Give only larger numbers from now on, since a session that was opened has these."""
         self._source_ids = itertools.count(max(next(self._source_ids), up_to + 1))
 
-    def draw(self, ref: ModelRef, recipe: Recipe) -> np.ndarray:
-        """The picture of a recipe, (R, R, 3) uint8, by the renderer that remembers the last one."""
-        return to_uint8(self.use(ref).renderer.render(styles_of(recipe)))
+    def draw(
+        self,
+        ref: ModelRef,
+        styles: Tensor,
+        side: int | None = None,
+        *,
+        keep: bool = True,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """The picture of styles (n_blocks, n), by the renderer that remembers the last one.
+
+        Args:
+            ref: the model.
+            styles: of norm 1.
+            side: pixels per side of a preview; None: the picture.
+            keep: it may well be wanted again.
+            cancelled: as Renderer.render.
+
+        Returns:
+            (R, R, 3) uint8. The values that are clamped here are the ones that are shown.
+        """
+        if is_memory_short():
+            self.cache.clear()
+        render = self.use(ref).renderer.render
+        return to_uint8(render(styles, side, preview=side is not None, keep=keep, cancelled=cancelled))
+
+    def _plan(self, ref: ModelRef, styles: Tensor) -> _Plan:
+        loaded = self.use(ref)
+        renderer = loaded.renderer
+        first, changed = renderer.first_change(styles), self._first_seen_change(ref, styles)
+        if changed == ref.n_blocks:
+            return _Plan(first, None, is_seen=True)
+        sides = [side for side, last in loaded.previews.items() if last >= changed]  # in the others nothing moves
+        full_ms = renderer.predict_ms(styles) if sides else None
+        side = self._choice.side(full_ms, sides, lambda side: renderer.predict_ms(styles, side, preview=True))
+        return _Plan(first, side, is_seen=False)
+
+    def _first_seen_change(self, ref: ModelRef, styles: Tensor) -> int:
+        """The first block whose style is not that of the picture on the canvas; the number of blocks if all are."""
+        seen_hash, seen = self._seen
+        if seen_hash != ref.hash or seen.shape != styles.shape:
+            return 0
+        same = (seen == styles).all(dim=1).tolist()
+        return same.index(False) if False in same else len(same)
+
+    def _learn(self, ref: ModelRef, styles: Tensor, cancelled: Callable[[], bool]) -> None:
+        """After the first picture of a model, find out how long its previews take: its canvases are there."""
+        loaded = self.use(ref)
+        for side in loaded.previews:
+            if loaded.renderer.predict_ms(styles, side, preview=True) is None:
+                loaded.renderer.render(styles, side, preview=True, keep=False, cancelled=cancelled)
 
     def _encode(self, ref: ModelRef, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, R, R, 3) uint8 -> codes (B, n) float32 and reconstructions (B, R, R, 3) uint8."""
@@ -287,7 +414,8 @@ class Engine:
             if document.model is None or not document.sources:
                 raise UserError("There is no picture to save yet: add a photo first.")
             model, recipe = document.model, recipe_of(document)
-            image, _notice = self.with_fallback(lambda: self.draw(model, recipe))
+            styles = styles_of(recipe)[None]
+            image, _notice = self.with_fallback(lambda: to_uint8(self.use(model).model.decode(styles)[0]))
             saved_picture.write(request.path, image, document)
             return PictureSaved(request.id, request.path, document)
         except Exception as error:  # noqa: BLE001 - thread boundary
@@ -312,6 +440,11 @@ def device_title(device: torch.device) -> str:
         return "CPU"
     name = torch.cuda.get_device_name(device)
     return name.removeprefix("NVIDIA ").removeprefix("GeForce ")
+
+
+def is_memory_short() -> bool:
+    """Whether so little memory is free that nothing should be kept that can be made again."""
+    return bool(psutil.virtual_memory().available < _LITTLE_MEMORY)
 
 
 def is_cuda_trouble(error: Exception) -> bool:

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 #: Python switches threads after 5 ms by default; the GUI stays smoother with less while torch's Python side runs.
 _SWITCH_INTERVAL_S = 0.0005
+#: While a hand moves, the full picture is begun this long after a preview, if no other move has come: the moves of a
+#: hand are less than that apart, and what is begun holds up the next preview for up to one block.
+_REST_S = 0.06
 
 Request = LoadModel | LoadPhotos | SavePicture
 Answered = Callable[[Any], None]
@@ -50,8 +53,8 @@ class HasId(Protocol):
 class EngineLike(Protocol):
     """What the service asks of an engine. Neither method raises: errors are values in the replies."""
 
-    def render(self, request: Render) -> Rendered:
-        """Answer a render."""
+    def render(self, request: Render, cancelled: Callable[[], bool]) -> Iterator[Rendered]:
+        """Yield a preview of a picture if that is slow, and the picture, unless `cancelled` becomes true before."""
         ...
 
     def answer(self, request: Any) -> Iterable[Any]:
@@ -63,7 +66,7 @@ class EngineService(QObject):
     """One long-lived worker thread. Its methods are for the GUI thread only.
 
     Signals:
-        rendered: Rendered, never an older one than was shown, nor one for which a newer has come already.
+        rendered: Rendered, previews too; never an older one than was shown, nor one for which a newer has come already.
         model_loaded: ModelLoaded.
         photos_found: PhotosFound.
         photos_loaded: PhotosLoaded, one for every small batch.
@@ -96,7 +99,7 @@ class EngineService(QObject):
         self._make_engine, self._threaded = make_engine, threaded
         self._engine: EngineLike | None = None  # touched by the worker thread only
         self._ids = itertools.count(1)
-        self._newest_arrived = 0  # id of the last picture that was finished; written by the worker
+        self._newest: Rendered | None = None  # the last picture that was finished; written by the worker
         self._forgotten = 0  # pictures up to this id are not to be shown
         self._cancelled: set[int] = set()  # ids of requests that are to end early
         self._thread: threading.Thread | None = None
@@ -129,11 +132,12 @@ class EngineService(QObject):
         return next(self._ids)
 
     def render(self, request: Render) -> None:
-        """Ask for a picture. A request that still waits is dropped for it; a picture in the making is shown yet.
+        """Ask for a picture. A request that still waits is dropped for it.
 
-        So a drag that is faster than the engine is followed all the same, one picture behind.
+        A picture in the making is shown yet, so that a drag which is faster than the engine is followed all the same,
+        one picture behind; but a full picture of which a preview was shown is given up.
         """
-        self.queue.put_render(lambda: self._render(request))
+        self.queue.put_render(self._render(request))
 
     def forget_render(self) -> None:
         """Show no picture that was asked for until now."""
@@ -159,12 +163,14 @@ class EngineService(QObject):
         if request_id:
             self._cancelled.add(request_id)
 
-    def _render(self, request: Render) -> None:
+    def _render(self, request: Render) -> Iterator[float]:
         engine = self._get_engine()
-        if engine is not None:
-            reply = engine.render(request)
-            self._newest_arrived = reply.id
+        if engine is None:
+            return
+        for reply in engine.render(request, lambda: self.queue.hurries or request.id <= self._forgotten):
+            self._newest = reply
             self._arrived.emit(reply, None)
+            yield _REST_S if reply.preview and request.moving else 0.0
 
     def _job(self, request: HasId, answered: Answered | None = None) -> Iterator[None]:
         engine = self._get_engine()
@@ -195,7 +201,7 @@ class EngineService(QObject):
 
     def _deliver(self, reply: object, answered: Answered | None) -> None:
         if isinstance(reply, Rendered):
-            if reply.id == self._newest_arrived and reply.id > self._forgotten:
+            if reply is self._newest and reply.id > self._forgotten:
                 self.rendered.emit(reply)
         elif getattr(reply, "id", 0) not in self._cancelled:
             if answered is not None:

@@ -52,18 +52,36 @@ class Render:
     id: int  # grows by one; only the newest is ever shown
     model: ModelRef
     recipe: Recipe
+    moving: bool = False  # a slider is held: this is most likely not the last picture of its move
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """Answer to Render. `image` is None if it failed: the picture before stays."""
+    """Answer to Render: the full picture, and before it a preview where that would take too long.
+
+    Attributes:
+        image: (size, size, 3) uint8; None if it failed: the picture before stays.
+        elapsed_ms: what it took to compute the picture, that of a preview before it included.
+        preview: the picture is smaller than the full one, which follows unless something newer is asked for.
+        size: pixels per side of `image`.
+        full_size: pixels per side of the full picture.
+        first_block: the first block of the decoder that was computed for it; `n_blocks` if none was.
+        n_blocks: how many blocks the decoder has.
+        precision: "float32" or "bfloat16".
+    """
 
     id: int
-    image: np.ndarray | None  # (R, R, 3) uint8
+    image: np.ndarray | None
     elapsed_ms: float = 0.0
     device: str = ""
     trouble: Trouble | None = None
     notice: str = ""
+    preview: bool = False
+    size: int = 0
+    full_size: int = 0
+    first_block: int = 0
+    n_blocks: int = 0
+    precision: str = "float32"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

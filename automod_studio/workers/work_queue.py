@@ -6,7 +6,9 @@ Free of Qt: the service runs it on a thread, tests run it by hand.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -15,26 +17,39 @@ log = logging.getLogger(__name__)
 
 #: A job does a little work at each `next`; between two of them a render may pass.
 Job = Iterator[None]
+#: A render draws one picture of a mix at each `next`, and yields for how many seconds it rests before the next one.
+Pictures = Iterator[float]
 
 
 class WorkQueue:
-    """Holds at most one waiting render, and any number of jobs in their order. All methods are thread-safe.
+    """Holds at most one waiting render, one that has begun, and any number of jobs in their order. Thread-safe.
+
+    A render that waits takes the place of the one that has begun, which is not gone on with. While a render rests, a
+    hand is moving: photos, models and files are worked on, but nothing that can wait.
 
     Jobs that fill a panel with pictures go on only while no others wait, such as photos, models and files; background
     jobs (exports, batches) only while there are none of either kind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """An empty queue; `clock` tells the seconds that a render rests."""
+        self._clock = clock
         self._changed = threading.Condition()
-        self._render: Callable[[], None] | None = None
+        self._render: Pictures | None = None
+        self._begun: tuple[Pictures, float] | None = None  # the render to go on with, and when
         self._jobs: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # the most urgent first
         self._closed = False
 
-    def put_render(self, render: Callable[[], None]) -> None:
+    def put_render(self, render: Pictures) -> None:
         """Let this be the next render; one that still waits is dropped."""
         with self._changed:
             self._render = render
             self._changed.notify()
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a render that is being drawn should end: a newer one waits, or the queue is closed."""
+        return self._render is not None or self._closed
 
     def put_job(self, job: Job, *, fills: bool = False, background: bool = False) -> None:
         """Append a job; it starts when those before it of its kind are done."""
@@ -52,22 +67,24 @@ class WorkQueue:
         """Work until closed. For the worker thread."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._render is not None or self._next_job())
+                while not (self._closed or self._render is not None or self._due_s() <= 0 or self._next_job()):
+                    self._changed.wait(None if self._begun is None else self._due_s())
                 if self._closed:
                     break
             self.run_step()
-        for job in chain(*self._jobs):
-            close = getattr(job, "close", None)  # of a generator: its `finally` runs
+        begun = () if self._begun is None else (self._begun[0],)
+        for work in chain(begun, *self._jobs):
+            close = getattr(work, "close", None)  # of a generator: its `finally` runs
             if close is not None:
                 close()
 
     def run_step(self) -> bool:
         """Do the most urgent piece of work, if there is any, and tell whether there was."""
         with self._changed:
-            render, self._render = self._render, None
+            render = self._next_render()
             job = self._next_job() if render is None else None
         if render is not None:
-            render()
+            self._draw(render)
             return True
         if job is None:
             return False
@@ -80,8 +97,31 @@ class WorkQueue:
             self._drop(job)
         return True
 
+    def _due_s(self) -> float:
+        """Seconds until the render that has begun goes on; infinite if there is none."""
+        return math.inf if self._begun is None else self._begun[1] - self._clock()
+
+    def _next_render(self) -> Pictures | None:
+        if self._render is not None:
+            render, self._render, self._begun = self._render, None, None
+            return render
+        if self._begun is not None and self._due_s() <= 0:
+            return self._begun[0]
+        return None
+
+    def _draw(self, render: Pictures) -> None:
+        try:
+            rest_s = next(render)
+            self._begun = render, self._clock() + rest_s
+        except StopIteration:
+            self._begun = None
+        except Exception:  # as with jobs
+            log.exception("a render broke off")
+            self._begun = None
+
     def _next_job(self) -> Job | None:
-        return next((jobs[0] for jobs in self._jobs if jobs), None)
+        kinds = self._jobs if self._begun is None else self._jobs[:1]
+        return next((jobs[0] for jobs in kinds if jobs), None)
 
     def _drop(self, job: Job) -> None:
         with self._changed:

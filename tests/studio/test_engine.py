@@ -49,7 +49,8 @@ def mixed_document(engine: Engine, model_path: Path, tmp_path: Path, count: int 
 
 
 def render(engine: Engine, document: Document) -> Rendered:
-    return engine.render(Render(3, document.model, recipe_of(document)))
+    (reply,) = engine.render(Render(3, document.model, recipe_of(document)))
+    return reply
 
 
 def test_photos_become_sources_that_the_model_can_draw(tiny_model_path: Path, tmp_path: Path) -> None:
@@ -195,11 +196,11 @@ def test_a_full_graphics_card_falls_back_to_the_processor(tiny_model_path: Path,
     engine._device = "auto"
     real, calls = engine.draw, []
 
-    def full_once(*args):
+    def full_once(*args, **more):
         calls.append(engine._device)
         if len(calls) == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(*args)
+        return real(*args, **more)
 
     monkeypatch.setattr(engine, "draw", full_once)
     reply = render(engine, document)

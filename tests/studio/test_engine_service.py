@@ -1,7 +1,7 @@
 """Newest render wins; renders pass between the steps of longer work."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -25,10 +25,10 @@ class FakeEngine:
         self.asked: list[str] = []
         self.threads: set[str] = set()
 
-    def render(self, request: Render) -> Rendered:
+    def render(self, request: Render, cancelled: Callable[[], bool]) -> Iterator[Rendered]:
         self.asked.append(f"render {request.id}")
         self.threads.add(threading.current_thread().name)
-        return Rendered(request.id, np.zeros((4, 4, 3), np.uint8))
+        yield Rendered(request.id, np.zeros((4, 4, 3), np.uint8))
 
     def answer(self, request: LoadPhotos) -> Iterator[object]:
         for index, _item in enumerate(request.items):
@@ -209,11 +209,15 @@ def test_background_jobs_wait_for_all_others() -> None:
             done.append(f"{name} {step}")
             yield
 
+    def draw() -> Iterator[float]:
+        done.append("render")
+        yield 0.0
+
     queue = WorkQueue()
     queue.put_job(job("export", 3), background=True)
     queue.run_step()
     queue.put_job(job("photo", 2))
-    queue.put_render(lambda: done.append("render"))
+    queue.put_render(draw())
     while queue.run_step():
         pass
     assert done == ["export 0", "render", "photo 0", "photo 1", "export 1", "export 2"]
