@@ -8,9 +8,8 @@ import re
 import stat
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from automod_core.errors import UserError
+from automod_core.read_ahead import ReadAhead, reading_threads
 
 PIXEL_LIMIT = 200_000_000  # the largest phone sensors; as RGB this takes 600 MB of memory
 BACKGROUND = (128, 128, 128)  # neutral mid-grey, sRGB: what shows through transparent pixels
@@ -42,6 +42,7 @@ _UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     8: Image.Transpose.ROTATE_90,
 }
 _LYING = (5, 6, 7, 8)  # those that swap width and height
+_ENOUGH = 1024  # pixels of the shorter side that are kept in any case, so that every resolution has the same of a photo
 _LARGE = 30_000_000  # pixels from which on several decoded at once would fill the memory
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}  # Pillow mode -> ICC colour space
@@ -115,7 +116,9 @@ def _is_folder(path: Path) -> bool:
 # ---- loading ----
 
 
-def load_photo(source: Path | str | bytes, *, name: str | None = None, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+def load_photo(
+    source: Path | str | bytes, *, name: str | None = None, pixel_limit: int = PIXEL_LIMIT, at_least: int = 0
+) -> Image.Image:
     """Decode a photo to upright 8-bit sRGB.
 
     EXIF rotation is applied; an embedded colour profile is converted to sRGB (a broken one is ignored); 16-bit and
@@ -126,6 +129,8 @@ def load_photo(source: Path | str | bytes, *, name: str | None = None, pixel_lim
         source: a file, or the bytes of one.
         name: what messages call it; default: the file's name.
         pixel_limit: most pixels (width x height); checked from the header, before anything is decoded.
+        at_least: if not 0, a JPEG is decoded at a half, a quarter or an eighth of its size, as long as its shorter side
+            keeps so many pixels. See pixels_for_crop.
 
     Returns:
         An image of mode RGB without metadata, at least 1 x 1.
@@ -133,7 +138,7 @@ def load_photo(source: Path | str | bytes, *, name: str | None = None, pixel_lim
     Raises:
         UserError: it is not a picture, empty, damaged, too large, unreadable, gone, or a folder; one sentence.
     """
-    return _load(source, name, pixel_limit).image
+    return _load(source, name, pixel_limit, at_least).image
 
 
 class ReducedPhoto(NamedTuple):
@@ -192,38 +197,30 @@ def _load(
 
 
 def load_photos(
-    paths: Iterable[Path | str], *, pixel_limit: int = PIXEL_LIMIT, threads: int = 2
+    paths: Iterable[Path | str], *, pixel_limit: int = PIXEL_LIMIT, threads: int | None = None, at_least: int = 0
 ) -> Iterator[tuple[Path, Image.Image | UserError]]:
     """Decode many photos, a few at a time; bad ones come back as errors and stop nothing.
 
     Args:
         paths: files, as `find_photos` returns them.
         pixel_limit: as in `load_photo`.
-        threads: how many are decoded at once. At most twice as many pictures wait in memory to be taken.
+        threads: how many are decoded at once; default: as many as there are cores. At most twice as many pictures are
+            in memory.
+        at_least: as in `load_photo`.
 
     Yields:
         (path, image or error) for every path, in the order given.
     """
 
-    def load(path: Path) -> Image.Image | UserError:
+    def load(path: Path | str) -> tuple[Path, Image.Image | UserError]:
         try:
-            return load_photo(path, pixel_limit=pixel_limit)
+            return Path(path), load_photo(path, pixel_limit=pixel_limit, at_least=at_least)
         except UserError as error:
-            return error
+            return Path(path), error
 
-    waiting: deque[tuple[Path, Future[Image.Image | UserError]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="photos")
-    try:
-        for path in map(Path, paths):
-            waiting.append((path, pool.submit(load, path)))
-            if len(waiting) > 2 * threads:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    threads = threads or reading_threads()
+    with closing(ReadAhead(load, paths, threads=threads, ahead=2 * threads)) as loaded:
+        yield from loaded
 
 
 def _open(path: Path, name: str) -> BinaryIO:
@@ -408,6 +405,20 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 # ---- cropping ----
+
+
+def pixels_for_crop(resolution: int, via: int | None) -> int:
+    """Pixels of the shorter side from which `square_crop` makes what it makes of the whole photo.
+
+    A JPEG that is decoded at a half gives the same crop but for single steps of 1/255 (53 dB at least, where the photo
+    keeps just so many pixels), in a third of the time. Whoever encodes photos asks for this, so that all get the same
+    code of a photo.
+
+    Args:
+        resolution: as in `square_crop`.
+        via: likewise.
+    """
+    return max(_ENOUGH, 2 * max(resolution, via or 0))
 
 
 def square_crop(image: Image.Image, resolution: int, *, via: int | None = None) -> np.ndarray:

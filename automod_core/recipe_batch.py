@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
 MARK = "automod-applied"  # keyword of the PNG text chunk
-_MARK_VERSION = 1  # another one makes every picture anew: to be raised when photos are cropped in another way
+_MARK_VERSION = 2  # another one makes every picture anew: to be raised when photos are cropped in another way
 _MARK_BYTES = 1024
 _RESERVE_BYTES = 16 << 20  # left free on the disk
 _LEFTOVER = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.part")  # as files.write_atomically names them
@@ -214,7 +214,9 @@ def check_room(folder: Path, count: int, order: Order, resolution: int) -> None:
 # ---- the work ----
 
 
-def apply_to_photos(make: Make, order: Order, jobs: Sequence[Job], crop_via: int | None) -> Iterator[Outcome]:
+def apply_to_photos(
+    make: Make, order: Order, jobs: Sequence[Job], crop_via: int | None, *, at_least: int = 0
+) -> Iterator[Outcome]:
     """Make the pictures, one after another; each is on the disk, whole, when its outcome comes.
 
     One at a time, so that a picture does not depend on its neighbours (sums in batches of other sizes round otherwise):
@@ -225,6 +227,7 @@ def apply_to_photos(make: Make, order: Order, jobs: Sequence[Job], crop_via: int
         order: what is asked for.
         jobs: those to be done.
         crop_via: how the model's card wants photos to be cropped.
+        at_least: pixels that a photo's shorter side keeps; see photos.pixels_for_crop.
 
     Yields:
         What became of each job, in order. Photos that cannot be read stop nothing.
@@ -240,7 +243,7 @@ def apply_to_photos(make: Make, order: Order, jobs: Sequence[Job], crop_via: int
             marks.append(_mark(job.photo, prefix))  # before it is read, so that a change meanwhile is noticed next time
             yield job.photo
 
-    with closing(load_photos(photos_to_load())) as loaded:  # type: ignore[type-var]
+    with closing(load_photos(photos_to_load(), at_least=at_least)) as loaded:  # type: ignore[type-var]
         for job, (_path, photo) in zip(jobs, loaded, strict=True):
             mark = marks.popleft()
             if isinstance(photo, UserError):

@@ -121,10 +121,12 @@ class _Batch:
 
     def work(self, model: "Automodulator", report: Report) -> None:
         """Make the pictures that are left; goes on where it stopped if it is called again."""
+        from automod_core.photos import pixels_for_crop
         from automod_core.recipe_batch import apply_to_photo, apply_to_photos
 
-        make = partial(apply_to_photo, model, self._order)
-        outcomes = apply_to_photos(make, self._order, self.left[:], model.card.crop_via)
+        make, via = partial(apply_to_photo, model, self._order), model.card.crop_via
+        at_least = pixels_for_crop(model.resolution, via)
+        outcomes = apply_to_photos(make, self._order, self.left[:], via, at_least=at_least)
         with closing(outcomes):  # type: ignore[type-var]
             for outcome in outcomes:
                 if outcome.error:

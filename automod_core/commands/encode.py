@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,28 +127,48 @@ def encode_photos(
     report: Report,
     keep: "Callable[[np.ndarray], object] | None" = None,
 ) -> Encoded:
-    """Read, crop and encode photos, a batch at a time; `keep` gets the crop (R, R, 3) uint8 of each that was read."""
+    """Read and crop photos on threads, and encode them a batch at a time.
+
+    Args:
+        model: that encodes.
+        photos: their paths.
+        report: told how many are read.
+        keep: gets the crop (R, R, 3) uint8 of each photo that was read.
+    """
     import numpy as np
 
     from automod_core.images import to_tensor
-    from automod_core.photos import load_photos, square_crop
+    from automod_core.read_ahead import ReadAhead, reading_threads
 
     codes: list[np.ndarray] = []
     crops: list[np.ndarray] = []
     paths: list[Path] = []
     refused: list[str] = []
-    with closing(load_photos(photos)) as loaded:  # type: ignore[type-var]
-        for done, (path, photo) in enumerate(loaded, start=1):
-            if isinstance(photo, UserError):
-                refused.append(str(photo))
+    read = partial(_read, resolution=model.resolution, via=model.card.crop_via)
+    threads = reading_threads()
+    with closing(ReadAhead(read, photos, threads=threads, ahead=threads + _BATCH)) as crops_read:
+        for done, (path, crop) in enumerate(zip(photos, crops_read, strict=True), start=1):
+            if isinstance(crop, UserError):
+                refused.append(str(crop))
             else:
                 paths.append(path)
-                crops.append(square_crop(photo, model.resolution, via=model.card.crop_via))
+                crops.append(crop)
                 if keep is not None:
-                    keep(crops[-1])
+                    keep(crop)
             if crops and (len(crops) == _BATCH or done == len(photos)):
                 codes.append(model.encode(to_tensor(np.stack(crops))).cpu().numpy())
                 crops.clear()
             report(done, len(photos))
     z = np.concatenate(codes) if codes else np.empty((0, model.code_size), np.float32)
     return Encoded(z, tuple(paths), tuple(refused), model.hash)
+
+
+def _read(path: Path, *, resolution: int, via: int | None) -> "np.ndarray | UserError":
+    """The crop (R, R, 3) uint8 of a photo, or why it cannot be had."""
+    from automod_core.photos import load_photo, pixels_for_crop, square_crop
+
+    try:
+        image = load_photo(path, at_least=pixels_for_crop(resolution, via))
+    except UserError as error:
+        return error
+    return square_crop(image, resolution, via=via)

@@ -16,7 +16,7 @@ from automod_core.errors import UserError
 from automod_core.faces.demo_faces import read_factors
 from automod_core.faces.factors import FACTOR_NAMES
 from automod_core.images import to_tensor
-from automod_core.photos import find_photos, load_photo, square_crop
+from automod_core.photos import find_photos, load_photo, pixels_for_crop, square_crop
 from automod_studio.workers.attribute_requests import (
     AttributeMade,
     MakeAttribute,
@@ -99,8 +99,9 @@ def _read(engine: Engine, request: MakeAttribute, piles: _Piles) -> Generator[Ma
 
 
 def _crop(engine: Engine, request: MakeAttribute, photo: PilePhoto) -> np.ndarray:
-    model = engine.use(request.model).model
-    return square_crop(load_photo(photo.path, name=photo.name), request.model.resolution, via=model.card.crop_via)
+    resolution, via = request.model.resolution, engine.use(request.model).model.card.crop_via
+    image = load_photo(photo.path, name=photo.name, at_least=pixels_for_crop(resolution, via))
+    return square_crop(image, resolution, via=via)
 
 
 def _encode(engine: Engine, request: MakeAttribute, crops: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from automod_core.errors import UserError
 from automod_core.images import to_uint8
+from automod_core.photos import pixels_for_crop
 from automod_core.recipe import MAX_TEXT_BYTES, Recipe, RecipeSource, read_recipe
 from automod_core.recipe_batch import (
     apply_to_photo,
@@ -88,7 +89,8 @@ def apply_to_folder(engine: Engine, request: ApplyToFolder) -> Iterator[BatchPro
             kept += job is None
             yield BatchProgress(request.id, kept, total)
         check_room(request.out, len(left), request.order, request.model.resolution)
-        outcomes = apply_to_photos(make, request.order, left, crop_via)
+        at_least = pixels_for_crop(request.model.resolution, crop_via)
+        outcomes = apply_to_photos(make, request.order, left, crop_via, at_least=at_least)
         with closing(outcomes):  # type: ignore[type-var]
             for outcome in outcomes:
                 made, refused = made + (not outcome.error), refused + bool(outcome.error)

@@ -239,7 +239,7 @@ def test_a_photo_that_changes_while_it_is_read_is_made_again(
     words = ("apply", "-q", recipe_path, photos / "ben.png", "-o", out, "--model", tiny_model_path)
     real = recipe_batch.load_photos
 
-    def load(paths):
+    def load(paths, **more):
         for path in paths:
             Image.new("RGB", (20, 20), (200, 0, 0)).save(path)
             yield from real([path])

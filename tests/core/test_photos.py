@@ -12,11 +12,19 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageChops, ImageCms, features
 
 from automod_core import photos
 from automod_core.errors import UserError
-from automod_core.photos import BACKGROUND, find_photos, load_photo, load_photos, natural_key, square_crop
+from automod_core.photos import (
+    BACKGROUND,
+    find_photos,
+    load_photo,
+    load_photos,
+    natural_key,
+    pixels_for_crop,
+    square_crop,
+)
 
 HEIF = pytest.mark.skipif("HEIF" not in photos._formats(), reason="pillow-heif is not installed")
 AVIF = pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
@@ -467,7 +475,7 @@ def test_a_batch_that_is_left_early_stops_its_threads(tmp_path) -> None:
     batch = load_photos([tmp_path / "a.png"] * 50)
     next(batch)
     batch.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("photos")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read ahead")]
 
 
 def test_few_pictures_wait_in_memory(tmp_path, monkeypatch) -> None:
@@ -518,6 +526,32 @@ def test_via_takes_the_three_steps_of_torchvision(width, height, long) -> None:
 
 def test_a_long_strip_needs_little_memory() -> None:
     assert square_crop(Image.new("RGB", (200_000, 2), "red"), 64, via=512)[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_jpeg_decoded_at_a_part_of_its_size_gives_the_same_crop() -> None:
+    """With edges, noise and strong colours, on a side: as small as what is halved may be."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(40, 216, (32, 34, 3), dtype=np.uint8)).resize((2176, 2048))
+    noise = Image.fromarray(rng.integers(0, 16, (2048, 2176), dtype=np.uint8)).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(ImageChops.add(coarse, noise), "JPEG", quality=90, exif=exif)
+    whole = load_photo(data)
+    for resolution, via in ((64, None), (256, 512), (512, None)):
+        part = load_photo(data, at_least=pixels_for_crop(resolution, via))
+        assert part.size == (1024, 1088)
+        exact = square_crop(whole, resolution, via=via).astype(float)
+        difference = square_crop(part, resolution, via=via) - exact
+        assert np.abs(difference.mean(axis=(0, 1))).max() < 0.2
+        assert 10 * np.log10(255**2 / np.square(difference).mean()) > 50
+
+
+def test_what_is_no_jpeg_or_is_small_is_decoded_whole() -> None:
+    large, small = gradient(2300, 2050), Image.new("RGB", (2047, 2047))
+    assert_close(load_photo(encoded(large, "PNG", compress_level=0), at_least=1024), large, 0)
+    assert load_photo(encoded(small, "JPEG"), at_least=1024).size == (2047, 2047)
+    assert load_photo(encoded(large, "JPEG")).size == (2300, 2050)
+    assert pixels_for_crop(1024, None) == 2048
 
 
 def test_sizes_are_checked() -> None:
