@@ -79,9 +79,9 @@ class Canvas(QWidget):
             picture: (H, W, 3) uint8.
             full_edge: the longer edge of the final picture, for a preview of lower resolution: it is shown as large.
         """
-        self._result.show(picture)
         height, width = picture.shape[:2]
         grow = 1.0 if full_edge is None else full_edge / max(height, width)
+        self._result.show(picture, is_preview=grow > 1)
         self._message = ""
         size = QSize(round(width * grow), round(height * grow))
         changed, self._full_size = size != self._full_size, size
@@ -243,7 +243,8 @@ class Canvas(QWidget):
         if mode == "result" or self._result.picture is None:
             return [Tile("", self._result, whole)]
         if mode == "difference":
-            self._difference.compare(self._sides()[0][1].picture, self._sides()[1][1].picture, self._view.gain)
+            (_, first), (_, second) = self._sides()
+            self._difference.compare(first, second, self._view.gain)
             return [Tile(f"Difference ×{self._view.gain}", self._difference, whole)]
         if mode == "blink":
             label, layer = self._sides()[self._second_seen]

@@ -13,18 +13,19 @@ from automod_studio.widgets.images import check_picture, preparation, prepared, 
 
 
 class Layer:
-    """One picture, with the resampled image that was painted last."""
+    """One picture, or a preview of it, with the resampled image that was painted last."""
 
     def __init__(self) -> None:
         self.picture: np.ndarray | None = None
+        self.is_preview = False
         self._image: QImage | None = None
         self._step = 0.0
 
-    def show(self, picture: np.ndarray | None) -> None:
-        """Show (H, W, 3) uint8 from now on, or nothing."""
+    def show(self, picture: np.ndarray | None, *, is_preview: bool = False) -> None:
+        """Show (H, W, 3) uint8 from now on, or nothing. A preview has fewer pixels than the picture itself."""
         if picture is not None:
             check_picture(picture)
-        self.picture, self._image = picture, None
+        self.picture, self.is_preview, self._image = picture, is_preview, None
 
     def image(self, scale: float) -> QImage:
         """The image to paint at `scale` (screen pixels per pixel); there must be a picture."""
@@ -59,15 +60,21 @@ class DifferenceLayer(Layer):
         super().__init__()
         self._made_of: tuple[np.ndarray, np.ndarray, int] | None = None
 
-    def compare(self, first: np.ndarray | None, second: np.ndarray | None, gain: int) -> None:
-        """Show the difference of two pictures (H, W, 3) uint8; the smaller one is enlarged."""
-        if first is None or second is None:
+    def compare(self, first: Layer, second: Layer, gain: int) -> None:
+        """Show the difference of two pictures.
+
+        The smaller one is enlarged; but where one is a preview, the other is made as small, since what a preview has
+        not got would be seen as a difference.
+        """
+        a, b = first.picture, second.picture
+        if a is None or b is None:
             self.show(None)
             self._made_of = None
             return
         made = self._made_of
-        if made is not None and made[0] is first and made[1] is second and made[2] == gain:
+        if made is not None and made[0] is a and made[1] is b and made[2] == gain:
             return
-        self._made_of = (first, second, gain)
-        height, width = max(first.shape[:2], second.shape[:2])
-        self.show(difference_map(resized(first, width, height), resized(second, width, height), gain))
+        self._made_of = (a, b, gain)
+        choose = min if first.is_preview or second.is_preview else max
+        height, width = choose(a.shape[:2], b.shape[:2])
+        self.show(difference_map(resized(a, width, height), resized(b, width, height), gain))
