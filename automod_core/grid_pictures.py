@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from automod_core.canvas_cache import CanvasCache
 from automod_core.grids import Grid
 from automod_core.images import to_uint8
 from automod_core.shared_decode import BATCH, decode_shared
@@ -23,7 +24,11 @@ def grid_styles(grid: Grid) -> Tensor:
 
 
 def grid_pictures(
-    model: "Automodulator", grid: Grid, resolution: int | None = None, batch: int = BATCH
+    model: "Automodulator",
+    grid: Grid,
+    resolution: int | None = None,
+    batch: int = BATCH,
+    cache: CanvasCache | None = None,
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Decode the cells of a grid; see decode_shared.
 
@@ -32,6 +37,7 @@ def grid_pictures(
         grid: what to decode.
         resolution: as in Automodulator.decode.
         batch: most pictures at once.
+        cache: as in decode_shared.
 
     Yields:
         Row, column, and pixels (R, R, 3) uint8, as they are finished; every cell once.
@@ -41,7 +47,7 @@ def grid_pictures(
     """
     if grid.base.model_hash != model.hash:
         raise ValueError("the grid was made for another model")
-    finished = decode_shared(model, grid_styles(grid), resolution, batch)
+    finished = decode_shared(model, grid_styles(grid), resolution, batch, cache=cache)
     return _cells(finished, len(grid.columns))
 
 

@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from automod_core.canvas_cache import CanvasCache, canvas_keys, picture_key
 from automod_core.config import level_size
+from automod_core.network_work import block_multiply_adds
 
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
 _PIXELS_BETWEEN_BREATHS = 4 * 64**2
 BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the first ones come soon
+_CANVAS_SHARE = 1 / 32  # of a cache: larger canvases are not put there
+_PICTURES_SHARE = 1 / 4  # of a cache: if the pictures of one call would take more, none is put there
 
 
 def batch_between_breaths(model: "Automodulator") -> int:
@@ -31,6 +35,7 @@ def decode_shared(
     batch: int = BATCH,
     *,
     breaths: bool = False,
+    cache: CanvasCache | None = None,
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Decode pictures, running every block once for all pictures whose styles are the same up to that block.
 
@@ -46,27 +51,36 @@ def decode_shared(
         batch: most pictures at once.
         breaths: also yield no pictures, b = 0, after every group that went through a block: for a caller who has to
             look at other things between short pieces of work.
+        cache: where pictures and canvases are looked up that were drawn before, and where those are put that may be
+            wanted again: pictures, if they are few enough, and small canvases that several of them share.
 
     Yields:
         Which of the styles, and their pictures (b, 3, R, R), 1 <= b <= batch, as they are finished; every picture
-        comes once. They equal those of Automodulator.decode but for the last digits. Nothing is computed ahead: a
-        caller who stops asking stops the work.
+        comes once, those that the cache knows first. They equal those of Automodulator.decode but for the last digits.
+        Nothing is computed ahead: a caller who stops asking stops the work.
 
     Raises:
         ValueError: the styles have another shape, the resolution has no head, or the batch is not positive.
     """
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
-    tree = _Tree(model, model._as_styles(styles).detach(), model.level_of(resolution), batch, breaths=breaths)
-    return _pictures(tree)
+    styles, level = model._as_styles(styles).detach(), model.level_of(resolution)
+    shelf = None if cache is None else _Shelf(cache, model, styles, level)
+    return _pictures(_Tree(model, styles, level, batch, shelf, breaths=breaths))
 
 
 @torch.inference_mode()
 def _pictures(tree: "_Tree") -> Iterator[tuple[list[int], Tensor]]:
     """A generator of its own, so that wrong arguments are told before the first picture is asked for."""
-    everything = np.zeros(len(tree.styles), dtype=np.int64)
-    if len(everything):
-        yield from tree.walk(0, tree.start(), everything, np.arange(len(everything)))
+    unknown = np.arange(len(tree.styles))
+    if tree.shelf is not None:
+        known = tree.shelf.pictures()
+        unknown = np.setdiff1d(unknown, list(known))
+        for start in range(0, len(known), tree.batch):
+            numbers = list(known)[start : start + tree.batch]
+            yield numbers, torch.stack([known[number] for number in numbers])
+    if len(unknown):
+        yield from tree.walk(0, tree.start(), np.zeros_like(unknown), unknown)
 
 
 @dataclass(frozen=True)
@@ -86,13 +100,70 @@ class _Group:
     pictures: np.ndarray
 
 
+class _Shelf:
+    """What a cache holds of the pictures of one call, and what of them is put into it.
+
+    A canvas may have been drawn alone, by a renderer, or among others; here one is as good as the other.
+    """
+
+    def __init__(self, cache: CanvasCache, model: "Automodulator", styles: Tensor, level: int) -> None:
+        config = model.card.architecture
+        self._cache, self._level, self._last = cache, level, config.last_block(level)
+        self._works = block_multiply_adds(config)
+        plain = styles.cpu().numpy()  # (N, n_blocks, n)
+        self._alone = [canvas_keys(model, each, alone=True) for each in plain]
+        self._among = [canvas_keys(model, each, alone=False) for each in plain]
+        n_bytes = 4 * 3 * level_size(level) ** 2 * len(plain)
+        self._takes_pictures = n_bytes <= cache.limit_bytes * _PICTURES_SHARE
+
+    def pictures(self) -> dict[int, Tensor]:
+        """Number -> picture (3, R, R), of those that need not be drawn."""
+        found: dict[int, Tensor] = {}
+        for number in range(len(self._alone)):
+            picture = self._either(*(picture_key(key, self._level) for key in self._keys(number, self._last)))
+            if picture is not None:
+                found[number] = picture
+        return found
+
+    def canvas(self, number: int, block: int) -> Tensor | None:
+        """The canvas (1, C, H, W) that leaves a block of a picture, if it is there."""
+        return self._either(*self._keys(number, block))
+
+    def put_canvas(self, number: int, block: int, canvas: Tensor) -> None:
+        """Keep a canvas (1, C, H, W) that pictures share."""
+        n_bytes = canvas.numel() * canvas.element_size()
+        if n_bytes <= self._cache.limit_bytes * _CANVAS_SHARE:
+            self._cache.put(self._among[number][block], canvas, self._works[block])
+
+    def put_picture(self, number: int, picture: Tensor) -> None:
+        """Keep a picture (3, R, R)."""
+        if self._takes_pictures:
+            self._cache.put(picture_key(self._among[number][self._last], self._level), picture, self._works[self._last])
+
+    def _keys(self, number: int, block: int) -> tuple[bytes, bytes]:
+        return self._alone[number][block], self._among[number][block]
+
+    def _either(self, *keys: bytes) -> Tensor | None:
+        return next((self._cache.get(key) for key in keys if key in self._cache), None)
+
+
 class _Tree:
     """The tree of common beginnings of styles, and how to walk it."""
 
-    def __init__(self, model: "Automodulator", styles: Tensor, level: int, batch: int, *, breaths: bool) -> None:
+    def __init__(
+        self,
+        model: "Automodulator",
+        styles: Tensor,
+        level: int,
+        batch: int,
+        shelf: _Shelf | None,
+        *,
+        breaths: bool,
+    ) -> None:
         config = model.card.architecture
         self.styles = styles * config.style_gain  # (N, n_blocks, n)
-        self._decoder, self._level, self._batch, self._breaths = model._decoder, level, batch, breaths
+        self.batch, self.shelf = batch, shelf
+        self._decoder, self._level, self._breaths = model._decoder, level, breaths
         self._last = config.last_block(level)
         self._ids = [_equal_rows(styles[:, i]) for i in range(self._last + 1)]  # of the style of each picture
         sizes = zip(config.block_levels, config.block_sizes, strict=True)
@@ -116,13 +187,20 @@ class _Tree:
         """
         grown, grown_of = None, np.empty(0, np.int64)  # what is left of the group before
         for group in self._groups(block, parents, pictures):
-            needed = np.unique(group.parents)
-            grown = self._grown(block, canvases, needed, grown, grown_of)
-            rows = np.searchsorted(needed, group.parents)
-            x = grown if len(rows) == len(needed) else grown[torch.from_numpy(rows).to(grown.device)]
-            grown, grown_of = grown[-1:].clone(), needed[-1:]  # its children may go on in the next group
-            style = self.styles[torch.from_numpy(group.examples).to(x.device), block]
-            x = self._decoder.blocks[block].paint(x, style)  # type: ignore[operator]
+            known = self._known(block, group)
+            missing = np.array([node for node in range(len(group.parents)) if node not in known], np.int64)
+            if len(missing):
+                needed = np.unique(group.parents[missing])
+                grown = self._grown(block, canvases, needed, grown, grown_of)
+                rows = np.searchsorted(needed, group.parents[missing])
+                x = grown if len(rows) == len(needed) else grown[torch.from_numpy(rows).to(grown.device)]
+                grown, grown_of = grown[-1:].clone(), needed[-1:]  # its children may go on in the next group
+                style = self.styles[torch.from_numpy(group.examples[missing]).to(x.device), block]
+                x = self._decoder.blocks[block].paint(x, style)  # type: ignore[operator]
+                self._put(block, group, missing, x)
+                known |= {int(node): x[i : i + 1] for i, node in enumerate(missing)}
+            if len(missing) < len(group.parents):
+                x = torch.cat([known[node] for node in range(len(group.parents))])
             if self._breaths:
                 size = level_size(self._level)
                 yield [], x.new_empty(0, 3, size, size)
@@ -130,6 +208,21 @@ class _Tree:
                 yield from self.walk(block + 1, x, group.nodes, group.pictures)
             else:
                 yield from self._finished(x, group)
+
+    def _known(self, block: int, group: _Group) -> dict[int, Tensor]:
+        """Node -> canvas (1, C, H, W), of those that need not be drawn."""
+        if self.shelf is None:
+            return {}
+        found = ((node, self.shelf.canvas(int(number), block)) for node, number in enumerate(group.examples))
+        return {node: canvas for node, canvas in found if canvas is not None}
+
+    def _put(self, block: int, group: _Group, drawn: np.ndarray, canvases: Tensor) -> None:
+        """Keep the canvases (m, C, H, W) of some nodes, where pictures share them."""
+        if self.shelf is None or block == self._last:
+            return
+        shared = np.bincount(group.nodes)[drawn] > 1
+        for i in np.flatnonzero(shared).tolist():
+            self.shelf.put_canvas(int(group.examples[drawn[i]]), block, canvases[i : i + 1])
 
     def _groups(self, block: int, parents: np.ndarray, pictures: np.ndarray) -> Iterator[_Group]:
         """Sort pictures into nodes, one for each canvas and style, and nodes into groups of bounded size.
@@ -162,10 +255,14 @@ class _Tree:
 
     def _finished(self, canvases: Tensor, group: _Group) -> Iterator[tuple[list[int], Tensor]]:
         painted = self._decoder.picture(canvases, self._level)  # (m, 3, R, R)
-        for start in range(0, len(group.pictures), self._batch):
-            part = slice(start, start + self._batch)
+        for start in range(0, len(group.pictures), self.batch):
+            part = slice(start, start + self.batch)
             rows = torch.from_numpy(group.nodes[part]).to(painted.device)
-            yield group.pictures[part].tolist(), painted[rows]
+            numbers, pictures = group.pictures[part].tolist(), painted[rows]
+            if self.shelf is not None:
+                for number, picture in zip(numbers, pictures, strict=True):
+                    self.shelf.put_picture(number, picture)
+            yield numbers, pictures
 
 
 def _equal_rows(rows: Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator
+from automod_core.canvas_cache import CanvasCache
 from automod_core.hashing import hashed
 from automod_core.images import to_uint8
 from automod_core.recipe import Recipe, Variation
@@ -118,6 +119,7 @@ def draw_children(
     seed: int,
     indices: Sequence[int],
     batch: int = BATCH,
+    cache: CanvasCache | None = None,
 ) -> Iterator[list[Child]]:
     """Draw children and their pictures, a few at a time, as they are finished.
 
@@ -131,6 +133,7 @@ def draw_children(
         seed: as in draw_variations.
         indices: which children.
         batch: most pictures at once.
+        cache: as in decode_shared.
 
     Yields:
         Lists of children, every child once, in any order; some lists are empty: a breath between blocks.
@@ -139,11 +142,15 @@ def draw_children(
         ValueError: as draw_variations.
     """
     variations = draw_variations(model, locked, strength, seed, indices)
-    return draw_pictures(model, [with_variation(recipe, variation) for variation in variations], indices, batch)
+    return draw_pictures(model, [with_variation(recipe, variation) for variation in variations], indices, batch, cache)
 
 
 def draw_pictures(
-    model: Automodulator, recipes: Sequence[Recipe], indices: Sequence[int], batch: int = BATCH
+    model: Automodulator,
+    recipes: Sequence[Recipe],
+    indices: Sequence[int],
+    batch: int = BATCH,
+    cache: CanvasCache | None = None,
 ) -> Iterator[list[Child]]:
     """Draw the pictures of recipes, each with its confidence; yields as draw_children does.
 
@@ -152,11 +159,12 @@ def draw_pictures(
         recipes: what to draw.
         indices: their numbers in the answer.
         batch: most pictures at once.
+        cache: as in decode_shared.
     """
     if not recipes:
         return
     styles = torch.stack([styles_of(recipe) for recipe in recipes])  # (N, n_blocks, n)
-    for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=True):
+    for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=True, cache=cache):
         likely = confidences(model, styles[numbers], pictures) if numbers else []
         yield [
             Child(indices[number], recipes[number], pixels, styles[number].numpy(), confidence)

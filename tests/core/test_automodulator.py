@@ -1,6 +1,5 @@
-"""The loaded model: devices, shapes, chunks, and a renderer that restarts at the first block that changed."""
+"""The loaded model: devices, shapes, chunks."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from automod_core.automodulator import Automodulator, choose_device, load_model
 from automod_core.errors import UserError
 from automod_core.latent import codes_from_prior, fit_prior, random_codes
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, read_model, save_model
-from automod_core.renderer import Renderer
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +23,6 @@ def model(other_model_path: Path) -> Automodulator:
 
 def pictures(count: int, size: int = 32, seed: int = 0) -> Tensor:
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-
-def some_styles(seed: int = 0) -> Tensor:
-    return random_codes(4, 16, seed)
 
 
 def test_what_a_model_says_of_itself(model: Automodulator) -> None:
@@ -96,119 +90,6 @@ def test_calls_build_no_graph(model: Automodulator) -> None:
     z = random_codes(1, 16, seed=0).requires_grad_()
     assert not model.decode(z).requires_grad
     assert not model.encode(pictures(1).requires_grad_()).requires_grad
-
-
-class Watched:
-    """Counts which blocks of a model run."""
-
-    def __init__(self, model: Automodulator) -> None:
-        self.runs: list[int] = []
-        self._handles = [
-            block.register_forward_hook(lambda *_, i=i: self.runs.append(i))
-            for i, block in enumerate(model._decoder.blocks)
-        ]
-
-    def since(self) -> list[int]:
-        runs, self.runs = self.runs, []
-        return runs
-
-    def __enter__(self) -> "Watched":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-
-def test_renderer_restarts_at_the_first_block_that_changed(model: Automodulator) -> None:
-    renderer, styles, other = Renderer(model), some_styles(), some_styles(1)
-    with Watched(model) as watched:
-        renderer.render(styles)
-        assert watched.since() == [0, 1, 2, 3]
-        renderer.render(styles.clone())
-        assert watched.since() == []
-        for block in (3, 1, 2, 0):
-            styles = styles.clone()
-            styles[block] = other[block]
-            renderer.render(styles)
-            assert watched.since() == list(range(block, 4))
-
-
-def test_renderer_with_an_extra_block_restarts_at_it_and_equals_decode(extra_model_path: Path) -> None:
-    model = load_model(extra_model_path, "cpu")
-    assert (model.resolution, model.n_blocks) == (32, 5)
-    assert model.scale_ranges == {"coarse": (0, 2), "medium": (3, 4)}
-    renderer, styles, other = Renderer(model), random_codes(5, 16, 0), random_codes(5, 16, 1)
-    with Watched(model) as watched:
-        assert torch.equal(renderer.render(styles, 8), model.decode(styles[None], 8)[0])
-        assert watched.since() == [0, 1, 2, 0, 1, 2]
-        for block, resolution, runs in ((2, 8, [2]), (1, 8, [1, 2]), (4, 32, [3, 4]), (3, 32, [3, 4]), (0, 4, [0])):
-            styles = styles.clone()
-            styles[block] = other[block]
-            picture = renderer.render(styles, resolution)
-            assert watched.since() == runs
-            assert torch.equal(picture, model.decode(styles[None], resolution)[0])
-            watched.since()
-    with pytest.raises(ValueError, match=r"resolution must be one of \[4, 8, 16, 32\]"):
-        model.decode(styles[None], 64)
-
-
-def test_renderer_does_not_mind_edits_in_place(model: Automodulator) -> None:
-    renderer, styles = Renderer(model), some_styles()
-    renderer.render(styles)
-    styles[2] = some_styles(1)[2]
-    assert torch.equal(renderer.render(styles), model.decode(styles[None])[0])
-
-
-def test_renderer_at_other_resolutions(model: Automodulator) -> None:
-    renderer, styles = Renderer(model), some_styles()
-    with Watched(model) as watched:
-        assert renderer.render(styles, 8).shape == (3, 8, 8)
-        assert watched.since() == [0, 1]
-        renderer.render(styles)
-        assert watched.since() == [2, 3]
-        renderer.render(styles, 16)
-        assert watched.since() == []
-        styles = styles.clone()
-        styles[3] = -styles[3]
-        renderer.render(styles, 16)  # does not see block 3 ...
-        assert watched.since() == []
-        renderer.render(styles)  # ... but must not forget that it changed
-        assert watched.since() == [3]
-
-
-def test_renderer_equals_decode_bit_by_bit_after_any_edits(model: Automodulator) -> None:
-    draw, renderer = random.Random(0), Renderer(model)
-    pool = [some_styles(seed) for seed in range(4)]
-    styles = pool[0].clone()
-    for _ in range(60):
-        for block in draw.sample(range(4), draw.randint(0, 4)):
-            styles = styles.clone()
-            styles[block] = draw.choice(pool)[block]
-        resolution = draw.choice([None, None, 4, 8, 16, 32])
-        assert torch.equal(renderer.render(styles, resolution), model.decode(styles[None], resolution)[0])
-
-
-def test_renderer_recovers_from_a_failure_in_the_middle(model: Automodulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    renderer, styles = Renderer(model), some_styles()
-    renderer.render(styles)
-    block = model._decoder.blocks[2]
-
-    def fail(*_: object) -> Tensor:
-        raise RuntimeError("out of memory")
-
-    other = some_styles(1)
-    with monkeypatch.context() as patch:
-        patch.setattr(block, "forward", fail)
-        with pytest.raises(RuntimeError, match="out of memory"):
-            renderer.render(other)
-    assert torch.equal(renderer.render(other), model.decode(other[None])[0])
-    assert torch.equal(renderer.render(styles), model.decode(styles[None])[0])
-
-
-def test_renderer_refuses_other_shapes(model: Automodulator) -> None:
-    with pytest.raises(ValueError, match="styles must be"):
-        Renderer(model).render(torch.ones(3, 16))
 
 
 def test_devices() -> None:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator, load_model
+from automod_core.canvas_cache import CanvasCache
 from automod_core.latent import random_codes
+from automod_core.renderer import Renderer
 from automod_core.shared_decode import decode_shared
 
 DEVICES = [
@@ -42,10 +44,16 @@ def one_by_one(model: Automodulator, styles: Tensor, resolution: int | None = No
     return torch.cat([model.decode(each[None], resolution) for each in styles])
 
 
-def collected(model: Automodulator, styles: Tensor, resolution: int | None = None, batch: int = 4) -> Tensor:
+def collected(
+    model: Automodulator,
+    styles: Tensor,
+    resolution: int | None = None,
+    batch: int = 4,
+    cache: CanvasCache | None = None,
+) -> Tensor:
     """All pictures in the order of the styles; each must come once, and never more than `batch` at once."""
     found: dict[int, Tensor] = {}
-    for numbers, pictures in decode_shared(model, styles, resolution, batch):
+    for numbers, pictures in decode_shared(model, styles, resolution, batch, cache=cache):
         assert 1 <= len(numbers) == len(pictures) <= batch
         assert not set(numbers) & set(found)
         found |= dict(zip(numbers, pictures, strict=True))
@@ -150,6 +158,72 @@ def test_codes_for_styles_empty_lists_and_no_graph(model: Automodulator) -> None
     torch.testing.assert_close(found, model.decode(codes), rtol=0, atol=1e-5)
     assert not found.requires_grad
     assert list(decode_shared(model, torch.zeros(0, 4, 16))) == []
+
+
+def test_a_grid_that_was_drawn_is_looked_up(model: Automodulator, monkeypatch) -> None:
+    styles, cache = grid(5, 2, 3), CanvasCache()
+    pictures = collected(model, styles, cache=cache)
+    counted = Counted(model, monkeypatch)
+    assert torch.equal(collected(model, styles, batch=7, cache=cache), pictures)
+    assert counted.groups == 0
+
+
+def test_a_changed_row_and_a_new_column_cost_no_more_than_they_must(model: Automodulator, monkeypatch) -> None:
+    """Rows share blocks 0 and 1, whose canvases are kept; the pictures of the other rows are known as a whole."""
+    cache, styles = CanvasCache(), grid(5, 2, 3)
+    collected(model, styles, cache=cache)
+    counted = Counted(model, monkeypatch)
+    changed = styles.clone()
+    changed[5:10, :2] = random_codes(1, 16, 9)
+    found = collected(model, changed, cache=cache)
+    assert counted.painted == [1, 1, 5, 5]
+    assert counted.grown == [1, 1, 1, 5]
+    new_column = styles[::5].clone()
+    new_column[:, 2:] = random_codes(1, 16, 8)
+    more = collected(model, new_column, cache=cache)
+    assert counted.painted == [1, 1, 10, 10]
+    torch.testing.assert_close(found, one_by_one(model, changed), rtol=0, atol=1e-5)
+    torch.testing.assert_close(more, one_by_one(model, new_column), rtol=0, atol=1e-5)
+
+
+def test_canvases_of_the_picture_on_the_screen_serve_its_variations(model: Automodulator, monkeypatch) -> None:
+    cache, shown = CanvasCache(), assorted(1, 4, seed=0)
+    Renderer(model, cache).render(shown[0])
+    counted = Counted(model, monkeypatch)
+    children = torch.cat([shown, shown.repeat(3, 1, 1)])
+    children[1:, 3] = random_codes(3, 16, 5)
+    collected(model, children, cache=cache)
+    assert counted.painted == [0, 0, 0, 3]
+
+
+def test_a_renderer_takes_nothing_that_was_drawn_among_others(model: Automodulator) -> None:
+    """So that the picture on the screen, and the one that is saved, are what decode gives, to the bit."""
+    cache, styles = CanvasCache(), grid(3, 2, 3)
+    collected(model, styles, cache=cache)
+    assert cache.used_bytes > 0
+    renderer = Renderer(model, cache)
+    assert renderer.first_change(styles[0]) == 0
+    assert torch.equal(renderer.render(styles[0]), model.decode(styles[:1])[0])
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 10_000, 50_000, 1 << 20])
+def test_any_calls_with_caches_of_any_size_equal_decode(model: Automodulator, limit_bytes: int) -> None:
+    cache, pool = CanvasCache(limit_bytes), assorted(12, 4, seed=4)
+    for seed in range(6):
+        styles = pool[torch.randint(0, 12, (9,), generator=torch.Generator().manual_seed(seed))]
+        resolution = None if seed % 2 else 16
+        found = collected(model, styles, resolution, batch=1 + seed, cache=cache)
+        torch.testing.assert_close(found, one_by_one(model, styles, resolution), rtol=0, atol=1e-5)
+        assert cache.used_bytes <= limit_bytes
+
+
+def test_many_pictures_do_not_push_out_what_is_in_the_cache(model: Automodulator) -> None:
+    """Neither pictures of a large call nor large canvases are put there."""
+    picture, cache = 4 * 3 * 32**2, CanvasCache(4 * 4 * 3 * 32**2)
+    Renderer(model, cache).render(some := assorted(1, 4, seed=0)[0])
+    collected(model, grid(3, 2, 3), cache=cache)
+    assert Renderer(model, cache).first_change(some) == 4
+    assert cache.used_bytes < 3 * picture
 
 
 def test_what_does_not_fit_is_told_at_once(model: Automodulator) -> None:
