@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
 
 from automod_core.config import level_size
 from automod_core.errors import UserError
 from automod_core.latent import codes_from_prior, expand, random_codes
 from automod_core.model import Decoder, Encoder
-from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, preview_head, read_model
+from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
+from automod_core.preview_picture import PreviewPainter
 
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
 
@@ -60,8 +60,7 @@ class Automodulator:
         self.card = card
         self.device = device
         self._prior = (state[PRIOR_MEAN], state[PRIOR_FACTOR]) if PRIOR_MEAN in state else None
-        heads = [preview_head(state, level) for level in range(card.architecture.n_levels - 1)]
-        self._preview_heads = [(weight.to(device), bias.to(device)) for weight, bias in filter(None, heads)]
+        self._painter = PreviewPainter(card.architecture, state, device)
         with torch.device("meta"):
             self._encoder, self._decoder = Encoder(card.architecture), Decoder(card.architecture)
         for prefix, module in (("encoder.", self._encoder), ("decoder.", self._decoder)):
@@ -101,8 +100,8 @@ class Automodulator:
 
     @property
     def has_preview_heads(self) -> bool:
-        """Whether smaller pictures can be had that look like the full one made small; see preview_heads.py."""
-        return bool(self._preview_heads)
+        """Whether smaller pictures can be had that look like the full one made small; see preview_picture.py."""
+        return bool(self._painter.heads)
 
     @property
     def preview_agreement(self) -> dict[int, float]:
@@ -152,15 +151,16 @@ class Automodulator:
         return torch.cat([self._decoder(chunk, last=level) for chunk in chunks])
 
     @torch.inference_mode()
-    def preview_picture(self, canvas: Tensor, level: int) -> Tensor:
+    def preview_picture(self, canvas: Tensor, level: int, styles: Tensor) -> Tensor:
         """Turn the canvas that left the last block of `level` into a preview: the full picture made small, nearly.
 
         `decode` with a resolution uses the heads that were trained while the network grew, which have known nothing of
-        the blocks above them since. These ones were fitted to the finished network.
+        the blocks above them since. These ones were fitted to the finished network. The mean colour is exact.
 
         Args:
             canvas: (B, C, r, r) with r = 4 * 2**level.
             level: any; at the highest one it is the picture itself.
+            styles: (B, n_blocks, n), all of them: the last one tells the colours.
 
         Returns:
             Pictures (B, 3, r, r), float32, nominally in [-1, 1].
@@ -170,10 +170,9 @@ class Automodulator:
         """
         if level == self.card.architecture.n_levels - 1:
             return self._decoder.picture(canvas, level)
-        if not self._preview_heads:
+        if not self.has_preview_heads:
             raise ValueError("this model has no preview heads")
-        weight, bias = self._preview_heads[level]
-        return F.conv2d(canvas, weight.to(canvas.dtype), bias.to(canvas.dtype)).float()
+        return self._painter.picture(canvas, level, styles)
 
     def level_of(self, resolution: int | None) -> int:
         """Return the level whose head gives this resolution; None means the highest.

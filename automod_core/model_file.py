@@ -167,19 +167,21 @@ def prior_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def preview_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the preview heads, one for each level below the highest: a file has all of them, or none.
 
-    They are what preview_heads.fit_preview_heads gives, from which small pictures are made while a slider moves.
+    They are what preview_heads.fit_preview_heads gives, from which small pictures are made while a slider moves. Each
+    guesses the maps of the highest level from the canvas of its own.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for level, channels in enumerate(config.decoder_channels[:-1]):
-        shapes[f"{_PREVIEW}{level}.weight"] = (3, channels, 1, 1)
-        shapes[f"{_PREVIEW}{level}.bias"] = (3,)
-    return shapes
+    *lower, top = config.decoder_channels
+    return {preview_name(level): (top, channels, 1, 1) for level, channels in enumerate(lower)}
 
 
-def preview_head(state: Mapping[str, "Tensor"], level: int) -> "tuple[Tensor, Tensor] | None":
-    """Weight (3, C, 1, 1) and bias (3,) of the preview head of a level; None if the file has none."""
-    name = f"{_PREVIEW}{level}"
-    return (state[f"{name}.weight"], state[f"{name}.bias"]) if f"{name}.weight" in state else None
+def preview_name(level: int) -> str:
+    """Name of the preview head of a level in a model file."""
+    return f"{_PREVIEW}{level}.weight"
+
+
+def preview_heads_of(state: Mapping[str, "Tensor"], config: ModelConfig) -> "list[Tensor]":
+    """The preview heads (C_top, C, 1, 1), lowest level first; empty if there are none."""
+    return [state[name] for name in preview_shapes(config) if name in state]
 
 
 def weights_sha256(state: Mapping[str, "Tensor"]) -> str:

@@ -74,7 +74,7 @@ class Renderer:
             if cancelled is not None and cancelled():
                 raise Cancelled
             canvas = self._canvases[keys[i]] = self._block(i, styles, canvas)
-        picture = self._picture(self._canvases[keys[last]], level, preview=preview)
+        picture = self._picture(self._canvases[keys[last]], level, styles, preview=preview)
         if keep:
             self._keep(keys, last, None if preview else level, picture)
         return picture
@@ -120,11 +120,12 @@ class Renderer:
         self.times.note(i, self._since(start))
         return canvas
 
-    def _picture(self, canvas: Tensor, level: int, *, preview: bool) -> Tensor:
+    def _picture(self, canvas: Tensor, level: int, styles: Tensor, *, preview: bool) -> Tensor:
         start = time.perf_counter()
-        lower = level < self._model.card.architecture.n_levels - 1
-        head = self._model.preview_picture if preview and lower else self._model._decoder.picture
-        picture = head(canvas, level)[0]
+        if preview and level < self._model.card.architecture.n_levels - 1:
+            picture = self._model.preview_picture(canvas, level, styles)[0]
+        else:
+            picture = self._model._decoder.picture(canvas, level)[0]
         self.times.note_head(level, self._since(start))
         return picture
 
