@@ -40,12 +40,17 @@ _QT_LEVELS = {
 }
 
 
-def run(arguments: Sequence[str], started_s: float | None = None) -> int:
+def run(
+    arguments: Sequence[str],
+    started_s: float | None = None,
+    watch: Callable[[MainWindow], object] | None = None,
+) -> int:
     """Show the window until it is closed.
 
     Args:
         arguments: the command line without the program's name.
         started_s: time.perf_counter() when the program began, for --startup-times.
+        watch: called with the window before it is shown, to measure what it does.
 
     Returns:
         The exit status.
@@ -67,6 +72,8 @@ def run(arguments: Sequence[str], started_s: float | None = None) -> int:
     boundary.install()
     if options.startup_times:
         print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
+    if watch is not None:
+        watch(window)
     window.first_painted.connect(service.start)
     attributes = drops.sorted_paths(options.paths).attributes
     window.first_painted.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
