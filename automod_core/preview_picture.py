@@ -1,16 +1,17 @@
 """A small picture out of a canvas on its way to the full one, in the colours of the full one.
 
-The last thing that the decoder does is to normalise each of its maps x, to scale and shift them by the last style, and to
-add them up to RGB:
+The last thing that the decoder does is to normalise each of its maps x, to scale and shift them by the last style, and
+to add them up to RGB:
 
     picture = H (s * x + t) + b,   with mean(x) = 0 for each map,   so that   mean(picture) = H t + b.
 
-The mean colour of a picture therefore follows from its last style, exactly, before a single block has run; and how much
-each map counts follows too. Only x has to be guessed from the lower canvas, by a matrix V for each resolution, which
-preview_heads.py fits: preview = H (s * V (canvas - mean(canvas)) + t) + b. The small factors are multiplied first, so that
-a preview costs one 1x1 convolution to three channels.
+The mean colour of a picture therefore follows from its last style, exactly, before a single block has run; and how
+much each map counts follows too. Only x has to be guessed from the lower canvas, by a matrix V for each resolution,
+which preview_heads.py fits: preview = H (s * V (canvas - mean(canvas)) + t) + b. The small factors are multiplied
+first, so that a preview costs one 1x1 convolution to three channels.
 """
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -31,6 +32,12 @@ class PreviewPainter:
         self._style, self._style_bias = state[f"{style}.weight"].to(device), state[f"{style}.bias"].to(device)
         self._last, self._gain = last, config.style_gain
         self.heads = [head.to(device).flatten(1) for head in preview_heads_of(state, config)]  # V, (C_top, C) each
+
+    def with_heads(self, heads: list[Tensor]) -> "PreviewPainter":
+        """A painter of the same model with other heads (C_top, C), lowest level first."""
+        other = copy.copy(self)
+        other.heads = heads
+        return other
 
     def modulation(self, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Scale s and shift t, (B, C_top) each, of the maps that leave the last block, for styles (B, n_blocks, n)."""
