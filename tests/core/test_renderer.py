@@ -226,11 +226,13 @@ def test_predictions_follow_from_what_has_to_run(model: Automodulator) -> None:
 
 
 def test_previews_take_the_fitted_heads_and_the_canvases_go_on(model: Automodulator, watched: Watched, monkeypatch):
+    shown = some_styles()
+
     def head(canvas: Tensor, level: int, _styles: Tensor) -> Tensor:
         return torch.full((1, 3, canvas.shape[2], canvas.shape[3]), float(level))
 
     monkeypatch.setattr(model, "preview_picture", head, raising=False)
-    renderer, styles = Renderer(model, CanvasCache()), some_styles()
+    renderer, styles = Renderer(model, CanvasCache()), shown
     preview = renderer.render(styles, 8, preview=True)
     assert torch.equal(preview, torch.ones(3, 8, 8))
     assert watched.since() == [0, 1]
