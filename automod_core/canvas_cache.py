@@ -143,6 +143,11 @@ def picture_key(canvas_key: bytes, level: int) -> bytes:
     return _digest(canvas_key, b"picture", str(level).encode())
 
 
+def confidence_key(canvas_key: bytes) -> bytes:
+    """Name the confidence (see variations.py) in the picture of the last canvas."""
+    return _digest(canvas_key, b"confidence")
+
+
 def _precision(model: "Automodulator") -> str:
     return getattr(model, "precision", "float32")
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator
-from automod_core.canvas_cache import CanvasCache
+from automod_core.canvas_cache import CanvasCache, canvas_keys, confidence_key
 from automod_core.hashing import hashed
 from automod_core.images import to_uint8
+from automod_core.network_work import multiply_adds
 from automod_core.recipe import Recipe, Variation
 from automod_core.shared_decode import BATCH, decode_shared
 from automod_core.styles import styles_of
@@ -165,8 +166,25 @@ def draw_pictures(
         return
     styles = torch.stack([styles_of(recipe) for recipe in recipes])  # (N, n_blocks, n)
     for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=True, cache=cache):
-        likely = confidences(model, styles[numbers], pictures) if numbers else []
+        likely = _known_confidences(model, styles[numbers], pictures, cache) if numbers else []
         yield [
             Child(indices[number], recipes[number], pixels, styles[number].numpy(), confidence)
             for number, pixels, confidence in zip(numbers, to_uint8(pictures), likely, strict=True)
         ]
+
+
+def _known_confidences(
+    model: Automodulator, styles: Tensor, pictures: Tensor, cache: CanvasCache | None
+) -> list[float]:
+    """As `confidences`, which encodes the pictures; those that the cache knows were encoded before."""
+    if cache is None:
+        return confidences(model, styles, pictures)
+    keys = [confidence_key(canvas_keys(model, each, alone=False)[-1]) for each in styles.cpu().numpy()]
+    known = {i: value for i, key in enumerate(keys) if (value := cache.get(key)) is not None}
+    missing = [i for i in range(len(keys)) if i not in known]
+    if missing:
+        encoding, _ = multiply_adds(model.card.architecture, model.card.architecture.n_levels - 1)
+        for i, confidence in zip(missing, confidences(model, styles[missing], pictures[missing]), strict=True):
+            known[i] = torch.tensor(confidence, dtype=torch.float64)
+            cache.put(keys[i], known[i], encoding)
+    return [float(known[i]) for i in range(len(keys))]

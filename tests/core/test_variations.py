@@ -1,12 +1,14 @@
 """Conditional sampling: what is locked stays, a child follows from seed and index alone, strength has exact ends."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from automod_core.automodulator import Automodulator, load_model
+from automod_core.canvas_cache import CanvasCache
 from automod_core.images import to_tensor, to_uint8
 from automod_core.latent import random_codes
 from automod_core.recipe import AttributeEdit, Recipe, RecipeSource
@@ -89,6 +91,23 @@ def test_confidence_is_the_cosine_with_the_code_of_the_picture(model, recipe) ->
     assert child.confidence == pytest.approx(sum(cosines) / len(cosines), abs=1e-5)
     codes = model.encode(to_tensor(child.picture[None]))
     assert confidences(model, codes[:, None].expand(-1, 3, -1), to_tensor(child.picture[None])) == pytest.approx([1])
+
+
+def test_children_that_were_drawn_are_neither_decoded_nor_encoded_again(model, recipe, monkeypatch) -> None:
+    cache = CanvasCache()
+    draw = partial(draw_children, model, recipe, {0}, 0.8, 5, batch=2, cache=cache)
+    before = {child.index: child for children in draw(range(5)) for child in children}
+    encoded: list[int] = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda images: (encoded.append(len(images)), encode(images))[1])
+    after = {child.index: child for children in draw(range(5)) for child in children}
+    assert encoded == []
+    for index in range(5):
+        np.testing.assert_array_equal(after[index].picture, before[index].picture)
+        assert after[index].confidence == before[index].confidence
+    more = {child.index: child for children in draw(range(6)) for child in children}
+    assert sorted(more) == list(range(6))
+    assert encoded == [1]
 
 
 def test_children_of_children_lie_over_one_another(model, recipe) -> None:
