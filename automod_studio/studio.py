@@ -285,7 +285,8 @@ class Studio(QObject):
         """Let what was read become part of the document: in few large steps, and never under a slider that is held."""
         request = self._photo_requests[number]
         now = time.monotonic()
-        due = request.complete or (request.held and now - request.taken_in_s > _TAKE_IN_EVERY_S)
+        is_pause_over = now - request.taken_in_s > _TAKE_IN_EVERY_S
+        due = request.complete or (request.held and is_pause_over and not request.starter)  # a starter comes whole
         if self.session.in_drag or not due:
             return
         sources, request.held, request.taken_in_s = tuple(request.held), [], now

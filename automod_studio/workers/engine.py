@@ -6,8 +6,8 @@ import itertools
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,27 +15,25 @@ from typing import Any, TypeVar
 import numpy as np
 import psutil
 import torch
-from PIL import Image
 from torch import Tensor
 
 from automod_core.automodulator import Automodulator, choose_device, load_model
 from automod_core.canvas_cache import CanvasCache
 from automod_core.config import level_size
 from automod_core.errors import UserError
-from automod_core.images import fidelity, to_tensor, to_uint8
-from automod_core.photos import find_photos, load_photo, square_crop
+from automod_core.images import to_uint8
 from automod_core.recipe import Recipe
 from automod_core.renderer import Cancelled, Renderer
 from automod_core.styles import styles_of
-from automod_studio.document.model import ModelRef, Source, recipe_of
+from automod_studio.document.model import ModelRef, recipe_of
 from automod_studio.model_finder import ref_of
-from automod_studio.workers import handlers, saved_picture
+from automod_studio.workers import handlers, photo_work, saved_picture
+from automod_studio.workers.photo_reading import expand_folders
 from automod_studio.workers.preview_choice import PreviewChoice
 from automod_studio.workers.requests import (
     LoadModel,
     LoadPhotos,
     ModelLoaded,
-    PhotoItem,
     PhotosFound,
     PhotosLoaded,
     PictureOpened,
@@ -43,7 +41,6 @@ from automod_studio.workers.requests import (
     Render,
     Rendered,
     SavePicture,
-    Trouble,
 )
 from automod_studio.workers.trouble import trouble_of
 
@@ -52,11 +49,6 @@ T = TypeVar("T")
 
 #: Models kept in memory: the one in use, and the one before, so that undoing a change of model is quick.
 _KEPT_MODELS = 2
-#: Longest side of the copy that is kept of each photo, pixels.
-_KEPT_PHOTO_SIDE = 1024
-#: Pictures of up to 64 pixels that are encoded at a time; fewer of larger ones. A render waits for at most one batch.
-_BATCH = 8
-
 #: Bytes of free memory below which the cache is emptied.
 _LITTLE_MEMORY = 512 << 20
 
@@ -88,15 +80,6 @@ class _Plan:
     first_block: int
     side: int | None  # pixels; None: no preview
     is_seen: bool  # itself, or a preview of it
-
-
-@dataclass(frozen=True, eq=False)
-class _Cropped:
-    """A picture that was read: what is kept of it, and what the model sees, both (H, W, 3) uint8."""
-
-    item: PhotoItem
-    photo: np.ndarray
-    crop: np.ndarray
 
 
 class Engine:
@@ -198,12 +181,9 @@ class Engine:
                 self.cache.clear()
                 self._device = request.device
             loaded, notice = self.with_fallback(lambda: self._open(request.path))
-            sources: list[Source] = []
-            for source in request.sources:
-                yield None
-                sources.append(self._encode_again(source, loaded.ref))
+            sources = yield from photo_work.encode_again(self, request.sources, loaded.ref)
             yield ModelLoaded(
-                request.id, request.path, loaded.ref, tuple(sources), self.device_name(loaded.ref), notice=notice
+                request.id, request.path, loaded.ref, sources, self.device_name(loaded.ref), notice=notice
             )
         except Exception as error:  # noqa: BLE001 - thread boundary
             self._models, self._device = known, device
@@ -290,7 +270,9 @@ class Engine:
         first, changed = renderer.first_change(styles), self._first_seen_change(ref, styles)
         if changed == ref.n_blocks:
             return _Plan(first, None, is_seen=True)
-        sides = [side for side, last in loaded.previews.items() if last >= changed]  # in the others nothing moves
+        # In a preview of fewer blocks than that nothing moves, but for the colours, which all have of the last style.
+        largest = max(loaded.previews.values(), default=0)
+        sides = [side for side, last in loaded.previews.items() if last >= min(changed, largest)]
         full_ms = renderer.predict_ms(styles) if sides else None
         side = self._choice.side(full_ms, sides, lambda side: renderer.predict_ms(styles, side, preview=True))
         return _Plan(first, side, is_seen=False)
@@ -310,21 +292,6 @@ class Engine:
             if loaded.renderer.predict_ms(styles, side, preview=True) is None:
                 loaded.renderer.render(styles, side, preview=True, keep=False, cancelled=cancelled)
 
-    def _encode(self, ref: ModelRef, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(B, R, R, 3) uint8 -> codes (B, n) float32 and reconstructions (B, R, R, 3) uint8."""
-        model = self.use(ref).model
-        codes = model.encode(to_tensor(crops))
-        return codes.cpu().numpy(), to_uint8(model.decode(codes))
-
-    def _encode_again(self, source: Source, ref: ModelRef) -> Source:
-        """A source as another model sees it, from the kept photo, or from its old crop if there is none."""
-        picture = Image.fromarray(source.photo if source.photo is not None else source.crop)
-        crop = square_crop(picture, ref.resolution, via=self.use(ref).model.card.crop_via)
-        (codes, pictures), _notice = self.with_fallback(lambda: self._encode(ref, crop[None]))
-        return replace(
-            source, code=codes[0], crop=crop, reconstruction=pictures[0], fidelity=fidelity(crop, pictures[0])
-        )
-
     def _photos(self, request: LoadPhotos) -> Iterator[PhotosFound | PhotosLoaded | PictureOpened | None]:
         items = expand_folders(request.items)
         if request.open_recipe and len(items) == 1 and items[0].path:
@@ -333,54 +300,7 @@ class Engine:
                 yield opened
                 return
         yield PhotosFound(request.id, tuple(item.name for item in items))
-        size = max(1, min(_BATCH, _BATCH * 64**2 // request.model.resolution**2))
-        done = 0
-        if not items:
-            yield PhotosLoaded(request.id, last=True)
-        for start in range(0, len(items), size):
-            batch = items[start : start + size]
-            crops: list[_Cropped] = []
-            failed: list[Trouble] = []
-            for item in batch:
-                cropped = self._read(item, request.model)
-                if isinstance(cropped, Trouble):
-                    failed.append(cropped)
-                else:
-                    crops.append(cropped)
-                yield None
-            done += len(batch)
-            sources, notice = self._sources(request.model, crops, failed)
-            yield PhotosLoaded(
-                request.id, tuple(sources), tuple(failed), done, len(items), last=done == len(items), notice=notice
-            )
-
-    def _read(self, item: PhotoItem, ref: ModelRef) -> _Cropped | Trouble:
-        """Decode and crop a picture; or tell why not."""
-        try:
-            image = load_photo(item.data or item.path, name=item.name)
-            crop = square_crop(image, ref.resolution, via=self.use(ref).model.card.crop_via)
-            image.thumbnail((_KEPT_PHOTO_SIDE, _KEPT_PHOTO_SIDE))
-            return _Cropped(item, np.array(image), crop)
-        except Exception as error:  # noqa: BLE001 - thread boundary
-            return trouble_of(error, f"{item.name} could not be read")
-
-    def _sources(self, ref: ModelRef, read: Sequence[_Cropped], failed: list[Trouble]) -> tuple[list[Source], str]:
-        """Encode what was read; if that fails, all of it is appended to `failed`."""
-        if not read:
-            return [], ""
-        try:
-            crops = np.stack([r.crop for r in read])
-            (codes, pictures), notice = self.with_fallback(lambda: self._encode(ref, crops))
-        except Exception as error:  # noqa: BLE001 - thread boundary
-            failed.extend(trouble_of(error, f"{r.item.name} could not be encoded") for r in read)
-            return [], ""
-        return [
-            Source(
-                next(self._source_ids), r.item.name, "", 0, code, r.crop, picture,
-                fidelity(r.crop, picture), r.photo, r.item.path,
-            )
-            for r, code, picture in zip(read, codes, pictures, strict=True)
-        ], notice  # fmt: skip
+        yield from photo_work.load_photos(self, request, items)
 
     # ---- saved pictures ----
 
@@ -421,17 +341,6 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - thread boundary
             trouble = trouble_of(error, f"{request.path.name} could not be saved")
             return PictureSaved(request.id, request.path, request.document, trouble)
-
-
-def expand_folders(items: Sequence[PhotoItem]) -> list[PhotoItem]:
-    """Replace folders by the photos in them; name every item."""
-    found: list[PhotoItem] = []
-    for item in items:
-        if item.data:
-            found.append(replace(item, name=item.name or "Pasted picture"))
-        else:
-            found.extend(PhotoItem(Path(path).name, str(path)) for path in find_photos([item.path]))
-    return found
 
 
 def device_title(device: torch.device) -> str:

@@ -10,7 +10,7 @@ from automod_core.automodulator import load_model
 from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.document.model import Document, recipe_of
-from automod_studio.workers import engine as engine_module
+from automod_studio.workers import photo_reading
 from automod_studio.workers.engine import Engine
 from automod_studio.workers.requests import (
     LoadModel,
@@ -109,19 +109,20 @@ def test_pasted_bytes_and_an_empty_folder(tiny_model_path: Path, tmp_path: Path)
 def test_a_bug_while_reading_one_photo_stops_nothing(tiny_model_path: Path, tmp_path: Path, monkeypatch) -> None:
     engine = Engine()
     ref = load(engine, tiny_model_path).ref
-    real = engine_module.load_photo
+    real = photo_reading.load_reduced
 
-    def breaks(source, **more):
+    def breaks(source, *options, **more):
         if str(source).endswith("1.png"):
             raise ZeroDivisionError
-        return real(source, **more)
+        return real(source, *options, **more)
 
-    monkeypatch.setattr(engine_module, "load_photo", breaks)
+    monkeypatch.setattr(photo_reading, "load_reduced", breaks)
     items = tuple(PhotoItem(path=str(make_picture(tmp_path / f"{i}.png", i))) for i in range(3))
-    loaded = replies(engine, LoadPhotos(2, items, ref))[1]
-    assert [s.name for s in loaded.sources] == ["0.png", "2.png"]
-    assert "1.png" in loaded.failed[0].sentence
-    assert "ZeroDivisionError" in loaded.failed[0].details
+    _found, *loaded = replies(engine, LoadPhotos(2, items, ref))
+    assert [s.name for reply in loaded for s in reply.sources] == ["0.png", "2.png"]
+    (failed,) = (trouble for reply in loaded for trouble in reply.failed)
+    assert "1.png" in failed.sentence
+    assert "ZeroDivisionError" in failed.details
 
 
 def test_another_model_encodes_the_sources_anew(tiny_model_path: Path, other_model_path: Path, tmp_path: Path) -> None:

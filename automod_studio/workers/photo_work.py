@@ -1,0 +1,145 @@
+"""Photos on the worker thread: encoded in small batches as they are read. Imports torch, so import it there only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from automod_core.images import fidelity, to_tensor, to_uint8
+from automod_core.photos import square_crop
+from automod_core.shared_decode import decode_shared
+from automod_studio.document.model import ModelRef, Source
+from automod_studio.workers.photo_reading import Cropped, Pace, PhotoReader
+from automod_studio.workers.requests import LoadPhotos, PhotoItem, PhotosLoaded, Trouble
+from automod_studio.workers.trouble import trouble_of
+
+if TYPE_CHECKING:
+    from automod_core.automodulator import Automodulator
+    from automod_studio.workers.engine import Engine
+
+
+def load_photos(engine: Engine, request: LoadPhotos, items: Sequence[PhotoItem]) -> Iterator[PhotosLoaded | None]:
+    """Read and encode pictures for a model: the first one alone, for it is waited for, the others batch by batch.
+
+    Args:
+        engine: that has the model.
+        request: that is answered.
+        items: its pictures; folders were replaced by what is in them.
+    """
+    total = len(items)
+    try:
+        model = engine.use(request.model).model
+    except Exception as error:  # noqa: BLE001 - thread boundary
+        trouble = trouble_of(error, "The photos could not be read")
+        yield PhotosLoaded(request.id, (), (trouble,), total, total, last=True)
+        return
+    if not items:
+        yield PhotosLoaded(request.id, last=True)
+    with closing(PhotoReader(items, model.resolution, model.card.crop_via)) as reader:
+        for batch in reader.batches(lambda: _pace(engine, request.model).size):
+            if batch is None:
+                yield None
+                continue
+            failed = list(batch.failed)
+            sources, notice = yield from _sources(engine, request.model, batch.read, failed)
+            done, last = batch.done, batch.done == total
+            yield PhotosLoaded(request.id, tuple(sources), tuple(failed), done, total, last=last, notice=notice)
+
+
+def encode_again(engine: Engine, sources: Sequence[Source], ref: ModelRef) -> Generator[None, None, tuple[Source, ...]]:
+    """Sources as another model sees them, from the kept photos, or from the old crops where there is none."""
+    via = engine.use(ref).model.card.crop_via
+    again: list[Source] = []
+    while len(again) < len(sources):
+        batch = sources[len(again) : len(again) + _pace(engine, ref).size]
+        crops = np.stack([_crop_again(source, ref.resolution, via) for source in batch])
+        yield None
+        codes, pictures, _notice = yield from _encoded(engine, ref, crops)
+        again += [
+            replace(source, code=code, crop=crop, reconstruction=picture, fidelity=fidelity(crop, picture))
+            for source, code, crop, picture in zip(batch, codes, crops, pictures, strict=True)
+        ]
+    return tuple(again)
+
+
+def _crop_again(source: Source, resolution: int, via: int | None) -> np.ndarray:
+    picture = Image.fromarray(source.photo if source.photo is not None else source.crop)
+    return square_crop(picture, resolution, via=via)
+
+
+def _sources(
+    engine: Engine, ref: ModelRef, read: Sequence[Cropped], failed: list[Trouble]
+) -> Generator[None, None, tuple[list[Source], str]]:
+    """Encode what was read; if that fails, all of it is appended to `failed`."""
+    if not read:
+        return [], ""
+    try:
+        codes, pictures, notice = yield from _encoded(engine, ref, np.stack([r.crop for r in read]))
+    except Exception as error:  # noqa: BLE001 - thread boundary
+        failed.extend(trouble_of(error, f"{r.item.name} could not be encoded") for r in read)
+        return [], ""
+    return [
+        Source(
+            engine.next_source_id(), r.item.name, "", 0, code, r.crop, picture,
+            fidelity(r.crop, picture), r.photo, r.item.path,
+        )
+        for r, code, picture in zip(read, codes, pictures, strict=True)
+    ], notice  # fmt: skip
+
+
+def _encoded(
+    engine: Engine, ref: ModelRef, crops: np.ndarray
+) -> Generator[None, None, tuple[np.ndarray, np.ndarray, str]]:
+    """Codes and reconstructions of pictures, in steps between which renders pass.
+
+    Args:
+        engine: that has the model.
+        ref: the model.
+        crops: (B, R, R, 3) uint8, as many as its pace says.
+
+    Returns:
+        Codes (B, n) float32, reconstructions (B, R, R, 3) uint8, and what the user should know.
+    """
+    images = to_tensor(crops)
+    start = time.perf_counter()
+    codes, notice = engine.with_fallback(lambda: engine.use(ref).model.encode(images).cpu())
+    longest_s = time.perf_counter() - start
+    yield None
+    steps, pictures = _Decoding(engine, ref, codes), None
+    while pictures is None:
+        start = time.perf_counter()
+        pictures, told = engine.with_fallback(steps.take)
+        longest_s, notice = max(longest_s, time.perf_counter() - start), notice or told
+        yield None
+    _pace(engine, ref).note(len(crops), longest_s)
+    return codes.numpy(), pictures, notice
+
+
+class _Decoding:
+    """Pictures of codes (B, n), decoded together, block by block."""
+
+    def __init__(self, engine: Engine, ref: ModelRef, codes: Tensor) -> None:
+        self._engine, self._ref, self._codes = engine, ref, codes
+        self._model: Automodulator | None = None
+        self._steps: Iterator[tuple[list[int], Tensor]] = iter(())
+
+    def take(self) -> np.ndarray | None:
+        """Go through one block; the pictures (B, R, R, 3) uint8 after the last one."""
+        model = self._engine.use(self._ref).model
+        if model is not self._model:  # the first step, or another device after a graphics card gave up
+            self._model = model
+            self._steps = decode_shared(model, self._codes, batch=len(self._codes), breaths=True)
+        numbers, pictures = next(self._steps)
+        return to_uint8(pictures)[np.argsort(numbers)] if numbers else None
+
+
+def _pace(engine: Engine, ref: ModelRef) -> Pace:
+    """What is known of how fast a model encodes, for as long as it is in memory."""
+    return engine.use(ref).kept.setdefault(Pace, Pace(ref.resolution))
