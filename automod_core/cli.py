@@ -12,6 +12,7 @@ from automod_core.commands import (
     animate,
     apply,
     attribute,
+    bench,
     demo_faces,
     edit,
     encode,
@@ -31,7 +32,7 @@ from automod_core.errors import UserError
 
 _COMMANDS = (
     *(info, encode, mix, vary, edit, attribute, grid, animate, apply, sample),
-    *(demo_faces, import_model, scan, train, export, evaluate),
+    *(demo_faces, import_model, scan, train, export, evaluate, bench),
 )
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.

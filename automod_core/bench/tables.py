@@ -1,0 +1,142 @@
+"""Results for people, as text or Markdown, and for programs, as JSON values. Imports no torch."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from automod_core.bench.figures import DB, DIFFERENCE, GFLOP_S, MB, MS, RATE, Figure, Spread
+
+if TYPE_CHECKING:
+    from automod_core.bench.machine import Machine
+    from automod_core.bench.suite import Results
+
+FORMAT_VERSION = 1
+
+_TITLES = {
+    "ceilings": "What this machine can do at best",
+    "decode": "Decode: from styles to a picture, one at a time",
+    "agreement": "Agreement with the plain forward",
+    "encode": "Encode: from a photo to its code, one at a time",
+    "restart": "Restart: a slider step, by the first block that changes",
+    "batch": "Batches: many pictures at once",
+    "grid": "Grid: 8 x 8 mixes",
+    "photo": "Photos",
+    "memory": "Memory: the most that a process holds",
+    "startup": "Start-up of the window, from the start of the process",
+    "window": "Window: from a slider's movement to painted pixels",
+}
+_FORMS = {MS: "", GFLOP_S: "{:.0f}", DB: "{:.1f}", MB: "{:.0f}", RATE: "{:.1f}", DIFFERENCE: "{:.1e}"}
+
+
+def to_json(results: "Results", machine: "Machine", command: Sequence[str], date: datetime) -> dict[str, Any]:
+    """Everything, with every sample.
+
+    Args:
+        results: what was measured.
+        machine: on what.
+        command: the words that started it.
+        date: when it began, with its time zone.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "complete": results.complete,
+        "date": date.isoformat(timespec="seconds"),
+        "command": list(command),
+        "machine": machine.to_dict(),
+        "precisions": sorted({figure.precision for figure in results.figures if figure.precision}),
+        "figures": [figure.to_dict() for figure in results.figures],
+        "skipped": [{"section": part.section, "reason": part.reason} for part in results.skipped],
+    }
+
+
+def to_text(results: "Results", machine: "Machine", *, markdown: bool = False) -> str:
+    """One table for each section and model, below a line that names the machine."""
+    parts = [machine.sentence()]
+    if machine.load is not None and machine.load > 1:
+        parts.append(
+            f"Other programs were busy ({machine.load:.1f} of the cores when it began): trust the ratios only."
+        )
+    order = list(dict.fromkeys(figure.section for figure in results.figures))
+    for section in sorted(order, key=list(_TITLES).index):
+        parts.append(("## " if markdown else "") + _TITLES[section])
+        own = [figure for figure in results.figures if figure.section == section]
+        for subject in dict.fromkeys(figure.subject for figure in own):
+            rows = _rows(section, [figure for figure in own if figure.subject == subject])
+            parts += [subject, _table(rows, markdown=markdown)]
+    parts += [part.reason for part in results.skipped]
+    if not results.complete:
+        parts.append("It was stopped before its end; this is what was there.")
+    return "\n\n".join(parts)
+
+
+def _rows(section: str, figures: Sequence[Figure]) -> list[list[str]]:
+    """Headings and cells; columns in which no figure has anything to say are left out."""
+    columns = _WINDOW_COLUMNS if section == "window" else _COLUMNS
+    cells = [[column(figure) for column in columns.values()] for figure in figures]
+    used = [i for i in range(len(columns)) if any(row[i] for row in cells)]
+    other = next((figure.than for figure in figures if figure.than), "")
+    headings = [list(columns)[i].format(other=other) for i in used]
+    return [headings, *([row[i] for i in used] for row in cells)]
+
+
+def _table(rows: Sequence[Sequence[str]], *, markdown: bool) -> str:
+    """Cells in columns, the first one to the left and numbers to the right."""
+    if markdown:
+        lines = ["| " + " | ".join(row) + " |" for row in rows]
+        return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+# ---- cells ----
+
+
+def number(value: float, unit: str) -> str:
+    """A value with as many digits as mean anything; times with three."""
+    form = _FORMS[unit] or ("{:.0f}" if value >= 100 else "{:.1f}" if value >= 10 else "{:.2f}")
+    return form.format(value)
+
+
+def _range(spread: Spread, form: str) -> str:
+    return f"{form.format(spread.median)} ({form.format(spread.least)} to {form.format(spread.most)})"
+
+
+def _value(figure: Figure) -> str:
+    median, least, most = (number(value, figure.unit) for value in figure.spread)
+    unit = "" if figure.unit == DIFFERENCE else f" {figure.unit}"
+    return median + unit if len(figure.samples) == 1 else f"{median} ({least} to {most}){unit}"
+
+
+def _factor(figure: Figure) -> str:
+    return _range(figure.factor, "{:.2f}") if figure.factor else ""
+
+
+def _ceiling(figure: Figure) -> str:
+    share = figure.share_of_ceiling
+    return "" if share is None else f"{share:.0%}"
+
+
+def _tail(part: float) -> Callable[[Figure], str]:
+    return lambda figure: number(figure.percentile(part), figure.unit) if len(figure.samples) > 1 else ""
+
+
+_WHAT: dict[str, Callable[[Figure], str]] = {
+    "": lambda figure: figure.what,
+    "pixels": lambda figure: str(figure.size or ""),
+    "precision": lambda figure: figure.precision,
+}
+_COLUMNS = _WHAT | {
+    "median (least to most)": _value,
+    "speed-up over {other}": _factor,
+    "of the ceiling": _ceiling,
+}
+_WINDOW_COLUMNS = _WHAT | {
+    "median (least to most)": _value,
+    "95 %": _tail(95),
+    "99 %": _tail(99),
+}
