@@ -24,7 +24,7 @@ def draw(engine: Engine, request: DrawChildren) -> Iterator[ChildrenDrawn | None
 
     def start(model: Automodulator, indices: Sequence[int]) -> Iterator[list[Child]]:
         how = request.locked, request.strength, request.seed
-        return draw_children(model, request.recipe, *how, indices, batch_between_breaths(model))
+        return draw_children(model, request.recipe, *how, indices, batch_between_breaths(model), engine.cache)
 
     try:
         for children in _drawn(engine, request.model, start, request.indices):
@@ -38,9 +38,8 @@ def draw_pins(engine: Engine, request: DrawPins) -> Iterator[ChildrenDrawn | Non
     """Answer DrawPins; the last reply has none."""
 
     def start(model: Automodulator, indices: Sequence[int]) -> Iterator[list[Child]]:
-        return draw_pictures(
-            model, [request.recipes[index] for index in indices], indices, batch_between_breaths(model)
-        )
+        recipes = [request.recipes[index] for index in indices]
+        return draw_pictures(model, recipes, indices, batch_between_breaths(model), engine.cache)
 
     try:
         for children in _drawn(engine, request.model, start, range(len(request.recipes))):

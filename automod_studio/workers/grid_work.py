@@ -19,6 +19,7 @@ from automod_core.shared_decode import batch_between_breaths, decode_shared
 from automod_core.sheet_export import GridPage, parse_paper
 from automod_core.styles import styles_of
 from automod_studio.document.model import ModelRef
+from automod_studio.workers.draw_steps import draw_in_steps
 from automod_studio.workers.grid_requests import (
     CellsDrawn,
     DrawCells,
@@ -55,12 +56,11 @@ def draw_cells(engine: Engine, request: DrawCells) -> Iterator[CellsDrawn | None
         yield CellsDrawn(request.id, last=True, trouble=trouble_of(error, "The grid could not be drawn"))
 
 
-def draw_recipe(engine: Engine, request: DrawRecipe) -> Iterator[RecipeDrawn]:
-    """Answer DrawRecipe. The renderer of the sliders keeps its own canvases."""
+def draw_recipe(engine: Engine, request: DrawRecipe) -> Iterator[RecipeDrawn | None]:
+    """Answer DrawRecipe, a block at a time."""
     try:
-        styles = styles_of(request.recipe)[None]
-        picture, _notice = engine.with_fallback(lambda: to_uint8(engine.use(request.model).model.decode(styles)[0]))
-        yield RecipeDrawn(request.id, picture)
+        for picture in draw_in_steps(engine, request.model, styles_of(request.recipe)):
+            yield None if picture is None else RecipeDrawn(request.id, picture)
     except Exception as error:  # noqa: BLE001 - thread boundary
         trouble_of(error, "The cell could not be drawn")  # logged, if it is a bug
         yield RecipeDrawn(request.id, None)
@@ -116,7 +116,8 @@ class _Drawing:
         if model is not self._model:  # the first step, or another device after the first one gave up
             self._model, self._order = model, list(self._left)
             styles = torch.stack([self._styles[cell] for cell in self._order])
-            self._finished = decode_shared(model, styles, batch=batch_between_breaths(model), breaths=True)
+            batch, cache = batch_between_breaths(model), self._engine.cache
+            self._finished = decode_shared(model, styles, batch=batch, breaths=True, cache=cache)
         numbers, pictures = next(self._finished)
         return [self._order[number] for number in numbers], to_uint8(pictures)
 

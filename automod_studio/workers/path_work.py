@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from automod_core.path_styles import styles_at
 from automod_core.recipe import Recipe
 from automod_core.renderer import Renderer
 from automod_core.styles import styles_of
+from automod_studio.workers.draw_steps import draw_in_steps
 from automod_studio.workers.path_requests import (
     DrawFrame,
     DrawKeyframes,
@@ -28,32 +29,43 @@ from automod_studio.workers.path_requests import (
     MovieProgress,
     MovieSaved,
 )
+from automod_studio.workers.preview_choice import PreviewChoice
 from automod_studio.workers.trouble import trouble_of
 
 if TYPE_CHECKING:
-    from automod_studio.workers.engine import Engine
+    from automod_studio.workers.engine import Engine, Loaded
 
+_FRAME_MS = 40.0  # that a quick frame should take: 25 of them per second are seen as motion
 _QUICK_SIDE = 64  # pixels: quick frames are not smaller than this
 _SAME = 0.04  # mean difference, of 2, up to which a lower resolution shows the same picture
 
 
-def draw_keyframes(engine: Engine, request: DrawKeyframes) -> Iterator[KeyframeDrawn]:
-    """Answer DrawKeyframes, one picture at a time."""
+def draw_keyframes(engine: Engine, request: DrawKeyframes) -> Iterator[KeyframeDrawn | None]:
+    """Answer DrawKeyframes, one picture after another, a block at a time."""
     for number, recipe in enumerate(request.recipes):
         try:
-            picture, styles = _drawn(engine, request, recipe)
-            yield KeyframeDrawn(request.id, number, picture, styles)
+            styles = styles_of(recipe)
+            for picture in draw_in_steps(engine, request.model, styles):
+                if picture is None:
+                    yield None
+                else:
+                    yield KeyframeDrawn(request.id, number, _reduced(picture, request.most_side), styles.numpy())
         except Exception as error:  # noqa: BLE001 - thread boundary
             trouble = trouble_of(error, "A keyframe could not be drawn")
             yield KeyframeDrawn(request.id, number, trouble=trouble)
             return
 
 
-def draw_frame(engine: Engine, request: DrawFrame) -> Iterator[FrameDrawn]:
-    """Answer DrawFrame."""
+def draw_frame(engine: Engine, request: DrawFrame) -> Iterator[FrameDrawn | None]:
+    """Answer DrawFrame: one of many in a single step, a single one a block at a time."""
     try:
-        picture, notice = engine.with_fallback(lambda: _player(engine, request).picture(request))
-        yield FrameDrawn(request.id, request.time_s, picture, notice=notice)
+        styles, notice = engine.with_fallback(lambda: _player(engine, request).styles(request))
+        if request.quick:
+            picture, notice = engine.with_fallback(lambda: _player(engine, request).picture(styles))
+            yield FrameDrawn(request.id, request.time_s, picture, notice=notice)
+            return
+        for drawn in draw_in_steps(engine, request.model, styles):
+            yield None if drawn is None else FrameDrawn(request.id, request.time_s, drawn, notice=notice)
     except Exception as error:  # noqa: BLE001 - thread boundary
         yield FrameDrawn(request.id, request.time_s, trouble=trouble_of(error, "The path could not be played"))
 
@@ -108,23 +120,31 @@ class _Movie:
 
 
 class _Player:
-    """Draws frames of one model, beginning at the first block that changed since the frame before."""
+    """Draws quick frames of one model, beginning at the first block that changed since the frame before."""
 
-    def __init__(self, model: Automodulator) -> None:
-        self.model = model
-        self._renderer = Renderer(model)
+    def __init__(self, loaded: Loaded) -> None:
+        self._model, self._sides = loaded.model, list(loaded.previews)
+        self._renderer = Renderer(loaded.model)
+        self._renderer.times = loaded.renderer.times  # what one has learnt, the other knows
+        self._choice = PreviewChoice(_FRAME_MS)
         self._styles: dict[int, tuple[Recipe, torch.Tensor]] = {}  # id of a recipe -> itself, its styles
         self._quick_side: int | None = None
 
-    def picture(self, request: DrawFrame) -> np.ndarray:
-        """The frame, (R, R, 3) uint8 in the model's size."""
-        styles = styles_at(request.path, np.array([request.time_s]), self._keyframes(request.path))[0]
-        if not request.quick:
-            return to_uint8(self._renderer.render(styles))
-        if self._quick_side is None:
-            self._quick_side = quick_side(self.model, styles)
-        picture = to_uint8(self._renderer.render(styles, self._quick_side))
-        side = self.model.resolution
+    def styles(self, request: DrawFrame) -> torch.Tensor:
+        """The styles (n_blocks, n) of a frame."""
+        return styles_at(request.path, np.array([request.time_s]), self._keyframes(request.path))[0]
+
+    def picture(self, styles: torch.Tensor) -> np.ndarray:
+        """A frame, (R, R, 3) uint8 in the model's size, drawn smaller where that takes too long."""
+        if self._sides:
+            predict = partial(self._renderer.predict_ms, styles, preview=True)
+            small = self._choice.side(self._renderer.predict_ms(styles), self._sides, predict)
+            picture = to_uint8(self._renderer.render(styles, small, preview=small is not None, keep=False))
+        else:
+            if self._quick_side is None:
+                self._quick_side = quick_side(self._model, styles)
+            picture = to_uint8(self._renderer.render(styles, self._quick_side, keep=False))
+        side = self._model.resolution
         if len(picture) == side:
             return picture
         return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
@@ -153,21 +173,15 @@ def quick_side(model: Automodulator, styles: torch.Tensor) -> int:
     return model.resolution
 
 
-_players: WeakKeyDictionary[Engine, _Player] = WeakKeyDictionary()
-
-
 def _player(engine: Engine, request: DrawFrame) -> _Player:
-    model = engine.use(request.model).model
-    player = _players.get(engine)
-    if player is None or player.model is not model:
-        player = _players[engine] = _Player(model)
+    loaded = engine.use(request.model)
+    player = loaded.kept.get(_Player)
+    if player is None:
+        player = loaded.kept[_Player] = _Player(loaded)
     return player
 
 
-def _drawn(engine: Engine, request: DrawKeyframes, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    styles = styles_of(recipe)
-    picture, _notice = engine.with_fallback(lambda: to_uint8(engine.use(request.model).model.decode(styles[None])[0]))
-    if len(picture) > request.most_side:
-        side = request.most_side
-        picture = np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
-    return picture, styles.numpy()
+def _reduced(picture: np.ndarray, most_side: int) -> np.ndarray:
+    if len(picture) <= most_side:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((most_side, most_side), Image.Resampling.LANCZOS))

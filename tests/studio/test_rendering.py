@@ -1,0 +1,334 @@
+"""Previews before pictures that would be late, pictures that are given up, and the order of it all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from weakref import ref as weak
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication
+
+from automod_core.automodulator import load_model
+from automod_core.latent import random_codes
+from automod_core.model_file import read_model, save_model
+from automod_core.preview_heads import fit_preview_heads
+from automod_core.recipe import Recipe, RecipeSource
+from automod_core.styles import styles_of
+from automod_studio.document.model import ModelRef
+from automod_studio.workers import engine as engine_module
+from automod_studio.workers.engine import Engine, Loaded
+from automod_studio.workers.engine_service import EngineService
+from automod_studio.workers.requests import (
+    LoadModel,
+    LoadPhotos,
+    PhotoItem,
+    PictureSaved,
+    Render,
+    Rendered,
+    SavePicture,
+)
+from automod_studio.workers.work_queue import WorkQueue
+from tests.conftest import make_tiny_model
+
+#: Milliseconds of the blocks of 4, 8, 16, 32 and 64 pixels, as a machine would measure them on which all is slow.
+SLOW_MS = (5, 5, 10, 30, 200)
+
+
+class FixedTimes:
+    """What every block takes, whatever is measured; heads take no time. `blocks`: those that ran."""
+
+    def __init__(self, block_ms: tuple[float, ...]) -> None:
+        self.block_ms, self.blocks = block_ms, []
+
+    def note(self, block: int, ms: float) -> None:
+        self.blocks.append(block)
+
+    def note_head(self, level: int, ms: float) -> None:
+        pass
+
+    def predict(self, first: int, last: int, level: int) -> float:
+        return sum(self.block_ms[first : last + 1])
+
+
+class Slow:
+    """An engine with a model of 64 pixels with preview heads, on a machine that is told to be slow."""
+
+    def __init__(self, path: Path, block_ms: tuple[float, ...] = SLOW_MS) -> None:
+        self.now_s = 0.0
+        self.engine = Engine(clock=lambda: self.now_s)
+        (reply,) = (r for r in self.engine.answer(LoadModel(1, str(path), "cpu")) if r is not None)
+        self.ref: ModelRef = reply.ref
+        self.loaded: Loaded = self.engine.use(self.ref)
+        self.times = self.loaded.renderer.times = FixedTimes(block_ms)
+        self.codes = random_codes(2, 16, 0).numpy()
+        self.overtaken_after = 10**9  # blocks, from the last call of `draw` on
+
+    def render(self, first_block: int, share: float, moving: bool = True, number: int = 1) -> Render:
+        """A mix of two photos whose second one has a share from this block on."""
+        weights = np.tile([1.0, 0.0], (5, 1))
+        weights[first_block:] = 1 - share, share
+        sources = tuple(RecipeSource(name, code) for name, code in zip("ab", self.codes, strict=True))
+        return Render(number, self.ref, Recipe(self.ref.hash, "Slow", sources, weights), moving)
+
+    def draw(self, request: Render) -> list[Rendered]:
+        self.times.blocks.clear()
+        return list(self.engine.render(request, lambda: len(self.times.blocks) >= self.overtaken_after))
+
+    def picture(self, request: Render) -> np.ndarray:
+        styles = styles_of(request.recipe)
+        return engine_module.to_uint8(self.loaded.model.decode(styles[None])[0])
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make_tiny_model(tmp_path_factory.mktemp("models") / "slow.safetensors", seed=4, blocks=5, name="Slow")
+    card, state = read_model(path)
+    heads = fit_preview_heads(load_model(path, "cpu"), pictures=2)
+    save_model(path, card, {**state, **heads.state})
+    return path
+
+
+@pytest.fixture
+def slow(model_path: Path) -> Slow:
+    return Slow(model_path)
+
+
+def kinds(replies: list[Rendered]) -> list[tuple[int, bool]]:
+    return [(reply.size, reply.preview) for reply in replies]
+
+
+def test_a_preview_comes_first_and_then_the_picture(slow: Slow) -> None:
+    request = slow.render(0, 0.3)
+    preview, full = slow.draw(request)
+    assert kinds([preview, full]) == [(32, True), (64, False)]
+    assert preview.image.shape == (32, 32, 3)
+    assert (preview.full_size, preview.first_block, preview.n_blocks, preview.precision) == (64, 0, 5, "float32")
+    assert (full.full_size, full.first_block) == (64, 0)
+    np.testing.assert_array_equal(full.image, slow.picture(request))
+    assert slow.times.blocks == [0, 1, 2, 3, 4]  # the picture goes on from the preview
+
+
+def test_a_picture_that_is_in_time_comes_alone(model_path: Path) -> None:
+    quick = Slow(model_path, (1, 1, 1, 1, 1))
+    assert kinds(quick.draw(quick.render(0, 0.3))) == [(64, False)]
+
+
+def test_the_time_that_a_picture_rests_is_not_counted(slow: Slow) -> None:
+    replies = slow.engine.render(slow.render(0, 0.3), lambda: False)
+    slow.engine._clock = iter([1.0, 1.03, 5.0, 5.2]).__next__  # begun, previewed, gone on with, done
+    preview, full = next(replies), next(replies)
+    assert (round(preview.elapsed_ms), round(full.elapsed_ms)) == (30, 230)
+
+
+def test_a_picture_is_given_up_between_blocks_and_gone_on_with(slow: Slow) -> None:
+    slow.draw(slow.render(0, 0.3))
+    slow.overtaken_after = 4
+    assert kinds(slow.draw(slow.render(0, 0.4))) == [(32, True)]
+    slow.overtaken_after = 10**9
+    replies = slow.draw(slow.render(0, 0.4, moving=False))  # let go of: its preview is on the canvas
+    assert kinds(replies) == [(64, False)]
+    assert (replies[0].first_block, slow.times.blocks) == (4, [4])
+    slow.overtaken_after = 0
+    assert slow.draw(slow.render(0, 0.5, moving=False)) != []  # a click: a newer one waits, but something is seen
+
+
+def test_a_picture_without_preview_is_finished_though_a_newer_one_waits(slow: Slow, tiny_model_path: Path) -> None:
+    slow.loaded.__dict__["previews"] = {}  # as a model without heads
+    slow.overtaken_after = 0
+    assert kinds(slow.draw(slow.render(0, 0.3))) == [(64, False)]
+
+
+def test_a_preview_shows_what_moves(slow: Slow) -> None:
+    """A smaller one than the first block that moves would stand still."""
+    slow.times.block_ms = (5, 5, 10, 120, 500)
+    slow.draw(slow.render(0, 0.0))
+    assert kinds(slow.draw(slow.render(3, 0.3))) == [(32, True), (64, False)]
+    assert kinds(slow.draw(slow.render(2, 0.6))) == [(32, True), (64, False)]
+    assert kinds(slow.draw(slow.render(4, 0.9))) == [(32, True), (64, False)]  # the colours follow the last style
+
+
+def test_going_back_to_a_picture_is_no_work(slow: Slow) -> None:
+    first = slow.draw(slow.render(0, 0.3, moving=False))[-1]
+    slow.draw(slow.render(0, 0.8, moving=False))
+    (again,) = slow.draw(slow.render(0, 0.3, moving=False))
+    np.testing.assert_array_equal(again.image, first.image)
+    assert (slow.times.blocks, again.first_block) == ([], 5)
+
+
+def test_the_first_picture_teaches_how_long_previews_take(model_path: Path) -> None:
+    engine = Slow(model_path).engine
+    loaded = engine._open(str(model_path))
+    styles = random_codes(5, 16, 3)
+    predict = loaded.renderer.predict_ms
+    assert predict(styles, 32, preview=True) is None
+    recipe = Recipe(loaded.ref.hash, "m", (RecipeSource("a", styles[0].numpy()),), np.ones((5, 1)))
+    list(engine.render(Render(1, loaded.ref, recipe)))
+    assert all(predict(styles, side, preview=True) is not None for side in (4, 8, 16, 32))
+
+
+def test_trouble_after_a_preview_is_told(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = slow.engine.render(slow.render(0, 0.3), lambda: False)
+    assert next(replies).preview
+    monkeypatch.setattr(slow.engine, "draw", lambda *_args, **_more: 1 / 0)
+    reply = next(replies)
+    assert reply.image is None
+    assert "could not be drawn" in reply.trouble.sentence
+
+
+def test_a_saved_picture_is_drawn_anew(slow: Slow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow.engine, "draw", lambda *_args, **_more: pytest.fail("that is what is on the canvas"))
+    from tests.studio.test_engine import mixed_document
+
+    document = mixed_document(slow.engine, Path(slow.ref.path), tmp_path)
+    (saved,) = slow.engine.answer(SavePicture(1, tmp_path / "mix.png", document))
+    assert isinstance(saved, PictureSaved)
+    assert saved.trouble is None
+
+
+def test_little_memory_empties_the_cache(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.draw(slow.render(0, 0.3, moving=False))
+    assert slow.engine.cache.used_bytes > 0
+    monkeypatch.setattr(engine_module, "is_memory_short", lambda: True)
+    slow.draw(slow.render(0, 0.4))  # a move, of which nothing is kept
+    assert slow.engine.cache.used_bytes == 0
+
+
+def test_a_model_that_is_dropped_is_gone(slow: Slow, tiny_model_path: Path, other_model_path: Path) -> None:
+    gone = weak(slow.loaded.model)
+    slow.draw(slow.render(0, 0.3, moving=False))
+    slow.loaded = slow.times = None
+    for path in (tiny_model_path, other_model_path):
+        list(slow.engine.answer(LoadModel(2, str(path), "cpu")))
+    assert gone() is None
+    assert slow.engine.cache.used_bytes == 0
+
+
+# ---- the queue and the service ----
+
+
+def test_while_a_render_rests_nothing_is_done_that_can_wait() -> None:
+    now_s, done = 0.0, []
+
+    def picture() -> Iterator[float]:
+        done.append("preview")
+        yield 0.06
+        done.append("picture")
+
+    def job(name: str) -> Iterator[None]:
+        done.append(name)
+        yield
+
+    queue = WorkQueue(clock=lambda: now_s)
+    queue.put_job(job("grid"), fills=True)
+    queue.put_job(job("export"), background=True)
+    queue.put_job(job("photo"))
+    queue.put_render(picture())
+    while queue.run_step():
+        pass
+    assert done == ["preview", "photo"]
+    now_s = 0.07
+    while queue.run_step():
+        pass
+    assert done == ["preview", "photo", "picture", "grid", "export"]
+
+
+def test_a_newer_render_takes_the_place_of_one_that_rests() -> None:
+    done: list[str] = []
+
+    def picture(name: str) -> Iterator[float]:
+        done.append(f"preview {name}")
+        yield 0.06
+        done.append(f"picture {name}")
+        yield 0.0
+
+    queue = WorkQueue(clock=lambda: 0.0)
+    queue.put_render(picture("a"))
+    queue.run_step()
+    assert not queue.hurries
+    queue.put_render(picture("b"))
+    assert queue.hurries
+    while queue.run_step():
+        pass
+    queue._clock = lambda: 1.0
+    while queue.run_step():
+        pass
+    assert done == ["preview a", "preview b", "picture b"]
+
+
+def test_a_broken_render_does_not_stop_the_queue(caplog: pytest.LogCaptureFixture) -> None:
+    done: list[str] = []
+
+    def broken() -> Iterator[float]:
+        yield 0.0
+        raise ZeroDivisionError
+
+    queue = WorkQueue()
+    queue.put_render(broken())
+    queue.put_job(iter([done.append("next")]))
+    while queue.run_step():
+        pass
+    assert done == ["next"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_closing_gives_up_the_picture_in_the_making() -> None:
+    ended: list[bool] = []
+
+    def picture() -> Iterator[float]:
+        try:
+            yield 60.0
+        finally:
+            ended.append(queue.hurries)
+
+    queue = WorkQueue()
+    queue.put_render(picture())
+    queue.run_step()
+    queue.close()
+    queue.run()
+    assert ended == [True]
+
+
+def test_a_drag_of_a_hundred_moves_is_followed_and_ends_with_the_picture(qtbot, slow: Slow) -> None:
+    service = EngineService(lambda: slow.engine, threaded=False)
+    service.queue._clock = lambda: slow.now_s
+    shown: list[tuple[int, bool]] = []
+    service.rendered.connect(lambda reply: shown.append((reply.id, reply.preview)))
+    requests = []
+    for move in range(100):
+        requests.append(slow.render(0, move / 200, number=service.next_id()))
+        service.render(requests[-1])
+        if move % 3 == 2:  # three moves come while a preview is drawn
+            service.queue.run_step()
+            QCoreApplication.processEvents()
+            slow.now_s += 0.03
+    assert shown == [(number, True) for number in range(3, 100, 3)]
+    last = replace(requests[-1], id=service.next_id(), moving=False)
+    service.render(last)
+    while service.queue.run_step():
+        pass
+    QCoreApplication.processEvents()
+    assert shown[33:] == [(last.id, False)]  # its preview was overtaken before it was delivered
+
+
+def test_a_hand_that_rests_gets_the_picture(qtbot, slow: Slow) -> None:
+    service = EngineService(lambda: slow.engine)
+    service.start()
+    with qtbot.waitSignals([service.rendered, service.rendered]):  # the queue wakes up by itself
+        service.render(slow.render(0, 0.3, number=service.next_id()))
+    service.stop()
+
+
+def test_a_photo_is_read_between_a_preview_and_its_picture(qtbot, slow: Slow) -> None:
+    service = EngineService(lambda: slow.engine, threaded=False)
+    service.queue._clock = lambda: slow.now_s
+    told: list[str] = []
+    service.rendered.connect(lambda reply: told.append("preview" if reply.preview else "picture"))
+    service.photos_found.connect(lambda _reply: told.append("photos"))
+    service.render(slow.render(0, 0.3, number=service.next_id()))
+    service.submit(LoadPhotos(service.next_id(), (PhotoItem(path="/none.png"),), slow.ref))
+    for pause_s in (0.0, 0.0, 1.0):
+        slow.now_s += pause_s
+        service.queue.run_step()
+        QCoreApplication.processEvents()
+    assert told == ["preview", "photos", "picture"]
