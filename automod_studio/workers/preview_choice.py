@@ -10,18 +10,20 @@ DEADLINE_MS = 100.0
 #: Faces of fewer pixels per side tell nothing.
 LEAST_SIDE = 32
 
+# Estimates waver, and neither the sharpness nor whether there are previews should change from move to move:
 _STAYS = 1.2  # the size of the last preview is kept up to this part of the deadline ...
-_GROWS = 0.8  # ... and a larger one needs less than this: estimates waver, and the sharpness should not
-_WORTH_IT = 0.5  # a preview that is late itself is shown if it takes less than this part of the full picture's time
+_GROWS = 0.8  # ... and a larger one, or the picture alone, needs less than this.
+_WORTH_IT = 0.5  # a preview that is late itself is shown if it takes less than this part of the full picture's time ...
+_STILL_WORTH_IT = 0.75  # ... and after another preview, less than this
 
 
 class PreviewChoice:
-    """Chooses the sizes of previews; remembers the last one, so that sizes do not change from move to move."""
+    """Chooses the sizes of previews; remembers the last one, so that they do not change from move to move."""
 
     def __init__(self, deadline_ms: float | None = None) -> None:
         """No preview was shown yet. `deadline_ms`: another deadline than DEADLINE_MS."""
         self._deadline_ms = DEADLINE_MS if deadline_ms is None else deadline_ms
-        self._last = 0
+        self._last: int | None = None
 
     def side(
         self, full_ms: float | None, sides: Sequence[int], predict_ms: Callable[[int], float | None]
@@ -33,21 +35,26 @@ class PreviewChoice:
             sides: sizes of previews in which the change can be seen, ascending.
             predict_ms: milliseconds that a preview of a size will take; None if nobody knows.
         """
-        if full_ms is None or full_ms <= self._deadline_ms:
+        self._last = None if full_ms is None else self._chosen(full_ms, sides, predict_ms)
+        return self._last
+
+    def _chosen(self, full_ms: float, sides: Sequence[int], predict_ms: Callable[[int], float | None]) -> int | None:
+        if full_ms <= self._deadline_ms * (1.0 if self._last is None else _GROWS):
             return None
         known = {side: ms for side in sides if side >= LEAST_SIDE and (ms := predict_ms(side)) is not None}
         if not known:
             return None
-        self._last = self._chosen(known)
-        late = known[self._last] > _STAYS * self._deadline_ms
-        return None if late and known[self._last] > _WORTH_IT * full_ms else self._last
+        side = self._size({side: ms / self._deadline_ms for side, ms in known.items()})
+        late = known[side] > _STAYS * self._deadline_ms
+        worth_it = known[side] <= full_ms * (_WORTH_IT if self._last is None else _STILL_WORTH_IT)
+        return side if worth_it or not late else None
 
-    def _chosen(self, known: dict[int, float]) -> int:
-        """The largest that meets the deadline; of those that miss it, the smallest."""
-        part = {side: ms / self._deadline_ms for side, ms in known.items()}
-        best = max((side for side in part if part[side] <= 1), default=min(part))
-        if self._last in part and best < self._last and part[self._last] <= _STAYS:
-            return self._last
-        if self._last in part and best > self._last:
-            return max(side for side in part if side == self._last or (side > self._last and part[side] <= _GROWS))
+    def _size(self, parts: dict[int, float]) -> int:
+        """Of sizes and the parts of the deadline that they take: the largest that meets it, or else the smallest."""
+        best = max((side for side, part in parts.items() if part <= 1), default=min(parts))
+        last = self._last
+        if last in parts and best < last and parts[last] <= _STAYS:
+            return last
+        if last in parts and best > last:
+            return max(side for side, part in parts.items() if side == last or (side > last and part <= _GROWS))
         return best

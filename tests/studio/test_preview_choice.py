@@ -41,3 +41,14 @@ def test_the_size_does_not_change_from_move_to_move() -> None:
     assert chosen(choice, TIMES_MS) == 32  # 95 of 100 ms is too near to the deadline for going back
     assert chosen(choice, TIMES_MS | {64: 79.0}) == 64
     assert chosen(choice, TIMES_MS | {64: 20.0, 128: 75.0, 256: 90.0}) == 128
+
+
+def test_previews_do_not_come_and_go() -> None:
+    choice = PreviewChoice(100)
+    assert chosen(choice, {32: 20.0}, full_ms=99) is None
+    assert chosen(choice, {32: 20.0}, full_ms=105) == 32
+    assert chosen(choice, {32: 20.0}, full_ms=95) == 32
+    assert chosen(choice, {32: 20.0}, full_ms=79) is None
+    assert chosen(choice, {32: 150.0}, full_ms=310) == 32
+    assert chosen(choice, {32: 150.0}, full_ms=210) == 32
+    assert chosen(choice, {32: 150.0}, full_ms=190) is None

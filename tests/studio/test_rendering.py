@@ -7,7 +7,8 @@ from weakref import ref as weak
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QPointF
+from PySide6.QtGui import QGuiApplication
 
 from automod_core.automodulator import load_model
 from automod_core.latent import random_codes
@@ -15,7 +16,10 @@ from automod_core.model_file import read_model, save_model
 from automod_core.preview_heads import fit_preview_heads
 from automod_core.recipe import Recipe, RecipeSource
 from automod_core.styles import styles_of
-from automod_studio.document.model import ModelRef
+from automod_studio.document.model import Document, ModelRef
+from automod_studio.widgets.canvas import Canvas
+from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer
+from automod_studio.widgets.images import to_array
 from automod_studio.workers import engine as engine_module
 from automod_studio.workers.engine import Engine, Loaded
 from automod_studio.workers.engine_service import EngineService
@@ -332,3 +336,104 @@ def test_a_photo_is_read_between_a_preview_and_its_picture(qtbot, slow: Slow) ->
         service.queue.run_step()
         QCoreApplication.processEvents()
     assert told == ["preview", "photos", "picture"]
+
+
+# ---- the studio and its window ----
+
+
+@pytest.fixture
+def previewed(qtbot, window) -> Document:
+    """A preview in blue of a picture that is not there yet is on the canvas; returns what was shown before."""
+    studio = window.studio
+    qtbot.waitUntil(lambda: studio.shown[0] is studio.document)
+    before = studio.document
+    studio.service.stop()  # nothing is drawn from now on
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.4, False)
+    reply(window, 8)
+    return before
+
+
+def reply(window, size: int) -> None:
+    """What the engine answers to the last request: a picture, (16, 16, 3), or a smaller preview of it."""
+    number = max(window.studio._rendering)
+    image = np.full((size, size, 3), (10, 20, 200), np.uint8)
+    window.studio._rendered(Rendered(number, image, 5.0, "CPU", preview=size < 16, size=size, full_size=16))
+
+
+def test_a_preview_is_on_the_canvas_and_nowhere_else(qtbot, window, previewed) -> None:
+    where = window.canvas.picture_rect()
+    assert window.canvas._result.picture.shape == (8, 8, 3)
+    assert window.studio.shown[0] is previewed
+    assert window.studio.shown[1].shape == (16, 16, 3)
+    window.studio.previewed.emit(np.zeros((16, 16, 3), np.uint8))  # a glance at a variation ...
+    window.studio.previewed.emit(None)  # ... and away
+    assert window.canvas._result.picture.shape == (8, 8, 3)
+    reply(window, 16)
+    assert window.canvas.picture_rect() == where
+    assert window.studio.shown[0] is window.studio.document
+    assert window.studio._rendering == {}
+
+
+def test_what_is_copied_is_the_picture_and_not_its_preview(qtbot, window, previewed) -> None:
+    QGuiApplication.clipboard().clear()
+    window.picture.copy()
+    assert QGuiApplication.clipboard().image().isNull()
+    reply(window, 16)
+    copied = QGuiApplication.clipboard().image()
+    assert copied.width() == 16
+    assert copied.pixelColor(3, 3).getRgb()[:3] == (10, 20, 200)
+
+
+def test_what_is_changed_before_its_picture_is_there_is_not_copied(qtbot, window, previewed) -> None:
+    QGuiApplication.clipboard().clear()
+    window.picture.copy()
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.6, False)
+    reply(window, 16)
+    assert QGuiApplication.clipboard().image().isNull()
+
+
+def test_requests_tell_whether_a_slider_is_held(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(window.studio.service, "render", lambda request: asked.append(request.moving))
+    mixer = window.features["Mix"].widget
+    for share, finished in ((0.2, False), (0.3, False), (0.3, True)):
+        mixer.share_edited.emit("coarse", 1, share, finished)
+    window.studio.session.undo()
+    assert asked == [True, True, False, False]
+
+
+def test_a_preview_has_the_place_and_the_colours_of_its_picture(qtbot) -> None:
+    rows, columns = np.mgrid[0:256, 0:256]
+    waves = 128 + 60 * np.sin(rows / 20) * np.cos(columns / 25)
+    picture = np.stack([waves, 255 - waves, columns * 0.9], axis=2).round().astype(np.uint8)
+    small = picture.reshape(32, 8, 32, 8, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(424, 424)
+    canvas.show()
+    canvas.show_image(picture)
+    canvas.set_zoom(1.3, QPointF(100, 150))
+    full = to_array(canvas.grab().toImage()).astype(float)
+    canvas.show_image(small, 256)
+    preview = to_array(canvas.grab().toImage()).astype(float)
+    inner = slice(70, 350)  # a preview has less to say about edges
+    assert np.abs(preview - full)[inner, inner].max() < 8
+    assert np.abs((preview - full).mean(axis=(0, 1))).max() < 0.5
+
+
+def test_a_preview_is_compared_in_its_own_size(qtbot) -> None:
+    """What it has not got, such as the lines of this pattern, is no difference."""
+    pattern = np.zeros((64, 64, 3), np.uint8)
+    pattern[:, ::2] = 200
+    small = np.full((16, 16, 3), 100, np.uint8)
+    first, second, difference = Layer(), Layer(), DifferenceLayer()
+    first.show(pattern)
+    second.show(small, is_preview=True)
+    difference.compare(first, second, 1)
+    assert difference.picture.shape == (16, 16, 3)
+    middle = difference.picture[2:-2, 2:-2].max()
+    second.show(small.copy())
+    difference.compare(first, second, 1)
+    assert difference.picture.shape == (64, 64, 3)
+    assert middle == 0
+    assert difference.picture.min() > 0
