@@ -36,6 +36,7 @@ _REST_MS = 30  # from a painted picture to the next step, as a hand that waits f
 _SETTLE_MS = 1000  # what a start does after its first picture is over by then
 _PICTURE_LIMIT_MS = 60_000
 _STRIDE_PX = 3
+_WINDOW_SIZE = (1440, 900)
 _PAINTED = QEvent.Type(QEvent.registerEventType())
 
 
@@ -126,6 +127,8 @@ class Course:
     def __init__(self, window: MainWindow, options: argparse.Namespace, started_s: float) -> None:
         self.window, self._options, self._started_s = window, options, started_s
         self._follower, self._beat = Follower(window), Beat(window)
+        if QGuiApplication.platformName() == "offscreen":  # its screen is smaller than people's
+            window.resize(*_WINDOW_SIZE)
         self._last: Rendered | None = None
         self.found: dict[str, Any] = {"marks": {}, "processor": {}, "slider": {}, "pictures_per_s": {}, "own_ms": {}}
         once = Qt.ConnectionType.SingleShotConnection

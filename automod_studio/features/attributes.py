@@ -32,6 +32,8 @@ from automod_studio.workers.attribute_requests import (
 
 #: The picture is encoded again when nothing was moved for so long.
 _IDLE_MS = 350
+#: While a slider of another panel is dragged, the picture's own values follow no more often than this.
+_FOLLOW_MS = 100
 
 
 class AttributesFeature(Feature):
@@ -51,7 +53,12 @@ class AttributesFeature(Feature):
         self._moved: dict[str, float] = {}
         self._moved_key: tuple[object, ...] = ()
         self._listing = self._measuring = self._looking = 0  # ids of requests
+        self._dragging = False  # one of the own sliders
         super().__init__(studio, window)
+        self._following = QTimer(self)
+        self._following.setSingleShot(True)
+        self._following.setInterval(_FOLLOW_MS)
+        self._following.timeout.connect(super()._refresh_if_seen)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(_IDLE_MS)
@@ -85,6 +92,12 @@ class AttributesFeature(Feature):
         return {"new_attribute": self.make, "import_attribute": self.import_files}
 
     # ---- what is shown ----
+
+    def _refresh_if_seen(self) -> None:
+        if not self.session.in_drag or self._dragging:
+            super()._refresh_if_seen()
+        elif not self._following.isActive():
+            self._following.start()
 
     def refresh(self) -> None:
         """Show the document; ask for what is not known of it."""
@@ -225,7 +238,9 @@ class AttributesFeature(Feature):
         amount = value - self._own[name]
         text = f"{name} {number(amount, signed=True)}"
         edit = partial(attribute_edits.set_amount, plain=plain, amount=amount)
+        self._dragging = True
         self.session.drag(("attribute", name), text, edit, finished)
+        self._dragging = not finished
 
     def _reset(self, name: str) -> None:
         plain = self._plain_of(name)

@@ -61,24 +61,22 @@ class AttributeRowWidget(QWidget):
 
     def show_view(self, view: AttributeRow) -> None:
         """Show it; nothing is emitted."""
-        self.view = view
+        before, self.view = self.view, view
         ready = view.own is not None
         own = view.own or 0.0
         for widget in (self.groove, self.box):
             widget.setEnabled(ready)
         self.groove.set_scale(view.bottom, view.top, view.low, view.high, own)
         self.groove.set_value(own + view.amount)
-        value = own + view.amount
-        blocked = self.box.blockSignals(True)
-        self.box.setValue(value)
-        self.box.blockSignals(blocked)
+        self.box.set_share(own + view.amount)
         self.reset_button.setEnabled(view.changed)
         self.keep_button.setEnabled(bool(view.keeps))
         self.keep_button.setChecked(view.keeps_some)
         self.toggles.show_view(view.toggles, drives_all=view.drives_all, restricted=view.restricted)
         span = max(view.high - view.low, 1e-6)
         self.meter.show_move(None if view.seen is None else view.seen / span, wanted=view.changed)
-        self._show_tips(view)
+        if view != before or not self.title.toolTip():  # texts take their time
+            self._show_tips(view)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.reset.emit()

@@ -24,6 +24,7 @@ class AttributeToggles(QWidget):
     def __init__(self, name: str, ranges: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._shown: tuple[object, ...] = ()
         self.buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -39,11 +40,19 @@ class AttributeToggles(QWidget):
 
     def show_view(self, toggles: Sequence[RangeToggle], *, drives_all: bool, restricted: bool) -> None:
         """Show which ranges are driven; nothing is emitted."""
+        for toggle in toggles:  # also where nothing is new: a click may have turned them
+            self.buttons[toggle.name].setChecked(toggle.state != "off")
+        self.all_button.setChecked(drives_all)
+        shown = (tuple(toggles), drives_all, restricted)
+        if shown != self._shown:
+            self._shown = shown
+            self._describe(toggles, drives_all=drives_all, restricted=restricted)
+
+    def _describe(self, toggles: Sequence[RangeToggle], *, drives_all: bool, restricted: bool) -> None:
         alone = sum(toggle.state != "off" for toggle in toggles) == 1
         for toggle in toggles:
             button = self.buttons[toggle.name]
             on = toggle.state != "off"
-            button.setChecked(on)
             button.setText(toggle.letter + ("·" if toggle.state == "partly" else ""))
             words = f"Drives the {toggle.name} range" if on else f"Leaves the {toggle.name} range alone"
             words = f"Drives a part of the {toggle.name} range" if toggle.state == "partly" else words
@@ -51,7 +60,6 @@ class AttributeToggles(QWidget):
             tip = f"{words}; it is the only one" if last else f"{words}; click to change"
             button.setToolTip(tip)
             button.setAccessibleName(f"{self._name}: {toggle.name} range")
-        self.all_button.setChecked(drives_all)
         self.all_button.setEnabled(not drives_all or restricted)
         self.all_button.setToolTip(
             "Drives all scales; click for the range it was made for" if drives_all else "Drive all scales, to compare"

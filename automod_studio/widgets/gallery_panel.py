@@ -94,16 +94,18 @@ class GalleryPanel(QWidget):
             button = self.lock_buttons[lock.name]
             with QSignalBlocker(button):
                 button.setChecked(lock.locked == len(lock.blocks))
-            button.setIcon(icon("keep" if button.isChecked() else "unlock"))
             partly = 0 < lock.locked < len(lock.blocks)
             button.setText(lock.title + (" …" if partly else ""))
             state = "locked" if button.isChecked() else "partly locked" if partly else "may change"
-            button.setAccessibleName(f"{lock.title}: {state}")
+            if button.accessibleName() != f"{lock.title}: {state}":  # an icon lays the whole panel out anew
+                button.setAccessibleName(f"{lock.title}: {state}")
+                button.setIcon(icon("keep" if button.isChecked() else "unlock"))
         self._fill_blocks(view)
         self.strength.set_value(view.strength)
         for box, value in ((self.seed, view.seed), (self.count, view.count)):
-            with QSignalBlocker(box):
-                box.setValue(value)
+            if box.value() != value:  # to write the number anew takes its time
+                with QSignalBlocker(box):
+                    box.setValue(value)
         self.layers.show_layers(view.layers)
         self.reset_button.setEnabled(not view.plain)
         self.draw_button.setEnabled(view.can_draw)

@@ -73,6 +73,7 @@ class MainWindow(QMainWindow):
         self.studio, self.settings = studio, settings
         self._painted = False
         self._compared: Source | None = None  # the photo that the canvas compares with
+        self._enabled_for: State | None = None
         self.canvas, self.tray = Canvas(), SourceTray()
         self.messages, self.offers = MessageBar(self.canvas), OfferBar()
         self.features = {kind.title: kind(studio, self) for kind in FEATURES}
@@ -189,7 +190,7 @@ class MainWindow(QMainWindow):
         self.sessions.offered.connect(self.offers.show_offer)
         self.sessions.changed.connect(self._show_history)
         self.training.offered.connect(self.offers.show_after)
-        self.training.told.connect(self._show_training)
+        self.training.told.connect(self.status.show_training)
         self.status.training_button.clicked.connect(self.training.show_runs)
         session.changed.connect(self._show_mix)
         session.history_changed.connect(self._show_history)
@@ -248,7 +249,7 @@ class MainWindow(QMainWindow):
     def _show_picture(self, reply: Rendered) -> None:
         assert reply.image is not None
         self.canvas.show_image(reply.image, reply.full_size or None)
-        self.status.show_render(reply.device, reply.elapsed_ms)
+        self.status.show_render(reply)
         self._enable()
 
     def _show_preview(self, picture: np.ndarray | None) -> None:
@@ -271,14 +272,9 @@ class MainWindow(QMainWindow):
 
     def _show_model(self) -> None:
         model = self.studio.document.model
-        if self.status.show_model(model.name if model else "", model.resolution if model else 0):
-            self.menuBar().setCornerWidget(self.status)  # a menu bar gives its corner new room only when it is set
+        self.status.show_model(model.name if model else "", model.resolution if model else 0)
         if self.studio.device:
             self.status.show_device(self.studio.device)
-
-    def _show_training(self, text: str, tip: str) -> None:
-        if self.status.show_training(text, tip):
-            self.menuBar().setCornerWidget(self.status)
 
     def _show_title(self) -> None:
         document, session, file = self.studio.document, self.studio.session, self.sessions.path
@@ -307,7 +303,9 @@ class MainWindow(QMainWindow):
             is_mixed=has_model and not edits.is_default(document),
             **{name: flag for part in self.parts for name, flag in part.flags().items()},
         )
-        menus.enable(self.actions_by_id, state)
+        if state != self._enabled_for:  # asked at every move of a slider
+            self._enabled_for = state
+            menus.enable(self.actions_by_id, state)
 
     def _select(self, source_id: int) -> None:
         if source_id in [s.id for s in self.studio.document.sources]:

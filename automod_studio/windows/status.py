@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QToolButton, QWidget
 
 from automod_studio.icons import icon
 from automod_studio.theme import GRID, MARGIN
+from automod_studio.views_speed import SpeedFigures
 from automod_studio.widgets.labels import hint_label
+from automod_studio.workers.requests import Rendered
+
+_WAITING = "Loading the model…"  # the longest of what one waits for
 
 
 class StatusCorner(QWidget):
@@ -29,9 +33,9 @@ class StatusCorner(QWidget):
         self.model_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.speed = hint_label("")
         self.speed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.speed.setMinimumWidth(self.speed.fontMetrics().horizontalAdvance("Loading the model…"))
         self.speed.setAccessibleName("Device and time of the last picture")
-        self._device = ""
+        self._figures, self._device = SpeedFigures(), ""
+        self._make_room()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, MARGIN, 0)
         row.setSpacing(2 * GRID)
@@ -40,38 +44,56 @@ class StatusCorner(QWidget):
         row.addWidget(self.speed)
         self.show_model("", 0)
 
-    def show_model(self, name: str, resolution: int) -> bool:
-        """Name the model in use, "" while there is none, and tell whether that is news."""
+    def show_model(self, name: str, resolution: int) -> None:
+        """Name the model in use, "" while there is none."""
         text = f"{name} · {resolution} px" if name else "No model"
         if text == self.model_button.text():
-            return False
+            return
         self.model_button.setText(text)
         self.model_button.setToolTip(f"Model: {text}. Click to choose another")
         self.model_button.setAccessibleName(f"Model: {text}")
-        return True
+        self._ask_for_room()
 
-    def show_training(self, text: str, tip: str) -> bool:
-        """Say what is being trained, "" while nothing is, and tell whether that is news."""
+    def show_training(self, text: str, tip: str) -> None:
+        """Say what is being trained, "" while nothing is."""
         if text == self.training_button.text() and self.training_button.isHidden() == (not text):
-            return False
+            return
         self.training_button.setText(text)
         self.training_button.setToolTip(tip)
         self.training_button.setAccessibleName(f"{text}. Click for the training runs")
         self.training_button.setVisible(bool(text))
-        return True
+        self._ask_for_room()
 
     def show_device(self, device: str) -> None:
         """Name the device before anything was rendered on it."""
         if device != self._device:
             self._device = device
             self.speed.setText(device)
+            self._make_room()
 
-    def show_render(self, device: str, elapsed_ms: float) -> None:
+    def show_render(self, reply: Rendered) -> None:
         """Show what rendered the last picture, and in how many milliseconds."""
-        self._device = device
-        self.speed.setText(f"{device} · {elapsed_ms:.0f} ms" if elapsed_ms >= 0.95 else f"{device} · < 1 ms")
-        self.speed.setToolTip("Where the last picture was computed, and how long that took")
+        self._figures.take(reply)
+        self.speed.setText(self._figures.text)
+        self.speed.setToolTip(self._figures.tip)
+        if reply.device != self._device:
+            self._device = reply.device
+            self._make_room()
 
     def show_busy(self, text: str) -> None:
         """Show what one waits for; "" brings the device back."""
         self.speed.setText(text or self._device)
+
+    def _make_room(self) -> None:
+        """Give the line a size of its own, so that a figure does not lay the whole window out anew."""
+        letters = self.speed.fontMetrics()
+        texts = (_WAITING, f"{self._device} · 0000 ms")
+        size = QSize(max(map(letters.horizontalAdvance, texts)) + GRID, letters.height())
+        if size != self.speed.minimumSize():
+            self.speed.setFixedSize(size)
+            self._ask_for_room()
+
+    def _ask_for_room(self) -> None:
+        bar = self.parentWidget()
+        if isinstance(bar, QMenuBar):  # it gives its corner new room only when that is set
+            bar.setCornerWidget(self)
