@@ -118,7 +118,8 @@ def grid(bench: Bench, networks: Networks) -> Iterator[Figure]:
     size = min(GRID_PIXELS, model.resolution)
     count = _GRID_SIDE**2
     alone = f"{count} pictures one by one"
-    cells = {name: _cells(networks, blocks) for name, blocks in model.scale_ranges.items()}
+    ranges = list(model.scale_ranges.items())
+    cells = {name: _cells(networks, blocks) for name, blocks in (ranges[-1:] if bench.effort.brief else ranges)}
     any_cells = next(iter(cells.values()))
     ways: dict[str, Way] = {alone: lambda turn: [model.decode(style[None], size) for style in any_cells]}
     for name, styles in reversed(cells.items()):
@@ -167,7 +168,8 @@ def _restarting(networks: Networks, renderer: Renderer, block: int) -> Way:
 
 def _stopping(networks: Networks, size: int) -> Way:
     model = networks.chosen[1]
-    return lambda turn: model.decode(_fresh(networks), size)
+    renderer = Renderer(model)
+    return lambda turn: renderer.render(_fresh(networks)[0], size, preview=model.has_preview_heads)
 
 
 def _sharing(networks: Networks, styles: Tensor, size: int) -> Way:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from automod_core.bench.figures import DB, DIFFERENCE, GFLOP_S, MB, MS, RATE, Figure, Spread
+from automod_core.bench.figures import DB, DIFFERENCE, GFLOP_S, MB, MS, RATE, Figure, Spread, spread
 
 if TYPE_CHECKING:
     from automod_core.bench.machine import Machine
@@ -49,9 +49,20 @@ def to_json(results: "Results", machine: "Machine", command: Sequence[str], date
     }
 
 
-def to_text(results: "Results", machine: "Machine", *, markdown: bool = False) -> str:
-    """One table for each section and model, below a line that names the machine."""
-    parts = [machine.sentence()]
+def to_text(
+    results: "Results", machine: "Machine", command: Sequence[str], date: datetime, *, markdown: bool = False
+) -> str:
+    """One table for each section and model, below the command and the machine.
+
+    Args:
+        results: as in to_json.
+        machine: likewise.
+        command: likewise.
+        date: likewise.
+        markdown: for a page, and not for a terminal.
+    """
+    words = " ".join(command)
+    parts = [f"{f'`{words}`' if markdown else words}, {date:%Y-%m-%d %H:%M %Z}", machine.sentence()]
     if machine.load is not None and machine.load > 1:
         parts.append(
             f"Other programs were busy ({machine.load:.1f} of the cores when it began): trust the ratios only."
@@ -71,10 +82,12 @@ def to_text(results: "Results", machine: "Machine", *, markdown: bool = False) -
 
 def _rows(section: str, figures: Sequence[Figure]) -> list[list[str]]:
     """Headings and cells; columns in which no figure has anything to say are left out."""
-    columns = _WINDOW_COLUMNS if section == "window" else _COLUMNS
+    columns = _COLUMNS_OF.get(section, _COLUMNS)
+    other = next((figure.than for figure in figures if figure.than), "")
+    if columns is _NETWORK_COLUMNS:
+        figures = [figure for figure in figures if figure.what != other]  # it has a column of its own
     cells = [[column(figure) for column in columns.values()] for figure in figures]
     used = [i for i in range(len(columns)) if any(row[i] for row in cells)]
-    other = next((figure.than for figure in figures if figure.than), "")
     headings = [list(columns)[i].format(other=other) for i in used]
     return [headings, *([row[i] for i in used] for row in cells)]
 
@@ -102,8 +115,9 @@ def number(value: float, unit: str) -> str:
     return form.format(value)
 
 
-def _range(spread: Spread, form: str) -> str:
-    return f"{form.format(spread.median)} ({form.format(spread.least)} to {form.format(spread.most)})"
+def _range(middle: Spread, form: str) -> str:
+    median, least, most = (form.format(value) for value in middle)
+    return median if least == most else f"{median} ({least} to {most})"
 
 
 def _value(figure: Figure) -> str:
@@ -125,18 +139,21 @@ def _tail(part: float) -> Callable[[Figure], str]:
     return lambda figure: number(figure.percentile(part), figure.unit) if len(figure.samples) > 1 else ""
 
 
+def _reference(figure: Figure) -> str:
+    return f"{number(spread(figure.reference).median, figure.unit)} {figure.unit}" if figure.than else ""
+
+
 _WHAT: dict[str, Callable[[Figure], str]] = {
     "": lambda figure: figure.what,
     "pixels": lambda figure: str(figure.size or ""),
     "precision": lambda figure: figure.precision,
 }
-_COLUMNS = _WHAT | {
-    "median (least to most)": _value,
-    "speed-up over {other}": _factor,
-    "of the ceiling": _ceiling,
-}
-_WINDOW_COLUMNS = _WHAT | {
-    "median (least to most)": _value,
-    "95 %": _tail(95),
-    "99 %": _tail(99),
+_VALUE = {"median (least to most)": _value}
+_FACTOR = {"speed-up over {other}": _factor, "of the ceiling": _ceiling}
+_COLUMNS = _WHAT | _VALUE | _FACTOR
+_NETWORK_COLUMNS = _WHAT | {"{other}": _reference} | _VALUE | _FACTOR
+_COLUMNS_OF = {
+    "decode": _NETWORK_COLUMNS,
+    "encode": _NETWORK_COLUMNS,
+    "window": _WHAT | _VALUE | {"95 %": _tail(95), "99 %": _tail(99)},
 }

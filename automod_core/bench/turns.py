@@ -16,17 +16,19 @@ class Effort:
         warm_ups: turns before them that do not.
         seconds: of counted turns after which no other begins, if there are `least` by then.
         least: turns that are taken however long they last.
+        brief: whether to leave out what differs little from something else that is measured.
     """
 
     turns: int = 9
     warm_ups: int = 2
     seconds: float = 25.0
     least: int = 3
+    brief: bool = False
 
     @classmethod
     def quick(cls) -> "Effort":
         """A first look."""
-        return cls(turns=3, warm_ups=1, seconds=6.0, least=1)
+        return cls(turns=3, warm_ups=1, seconds=6.0, least=1, brief=True)
 
 
 def take_turns(

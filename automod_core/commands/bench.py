@@ -50,8 +50,8 @@ parts, for --only:
   window     the studio's window: from a slider's movement to painted pixels
 
 The plain forward is the same network in float32, every operation as the paper names it: what the authors' code costs.
-What is compared takes turns, and a factor is the median of the turns, so other programs hardly change it; times they
-do. Ctrl+C ends the run and prints what is there.
+What is compared takes turns, and a speed-up is the median of the turns, so other programs hardly change it; times they
+do. Shares of the ceiling are told if "ceilings" is among the parts. Ctrl+C ends the run and prints what is there.
 
 examples:
   automod bench --quick
@@ -106,11 +106,11 @@ def run(args: argparse.Namespace) -> int:
     bench = Bench(device, args.precision, effort, _silent if args.quiet else _progress)
     began, machine, results = datetime.now(UTC), this_machine(device), suite.Results()
     suite.run(bench, _plan(args), results)
+    command = ["automod", *sys.argv[1:]]
     if args.json:
-        words = ["automod", *sys.argv[1:]]
-        say(json.dumps(to_json(results, machine, words, began), indent=1))
+        say(json.dumps(to_json(results, machine, command, began), indent=1))
     else:
-        say(to_text(results, machine, markdown=args.markdown))
+        say(to_text(results, machine, command, began, markdown=args.markdown))
     if not results.complete:
         warn("Stopped.")
         return 130

@@ -22,6 +22,7 @@ from tests.core.command_line import call, refused, wrong_usage
 
 SMALL = ModelConfig(code_size=6, decoder_channels=(5, 4, 3, 2), encoder_channels=(4, 3, 3, 2))
 CPU = torch.device("cpu")
+DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Clock:
@@ -119,7 +120,14 @@ def results() -> suite.Results:
         [
             figure(section="window", what="fine", samples=tuple(float(i) for i in range(1, 101)), size=64),
             figure(what="plain forward", precision="float32", size=512),
-            figure(than="plain forward", reference=(60.0, 20.0, 100.0), gflop=2.0, ceiling=200.0, size=512),
+            figure(
+                than="plain forward",
+                reference=(60.0, 20.0, 100.0),
+                gflop=2.0,
+                ceiling=200.0,
+                size=512,
+                precision="float32",
+            ),
             figure(section="ceilings", what="matrix product", unit=GFLOP_S, samples=(180.4,)),
         ],
         [Skipped("startup", "There is no Qt here.")],
@@ -128,8 +136,8 @@ def results() -> suite.Results:
 
 
 def test_text_and_markdown_tell_the_same(results) -> None:
-    machine = this_machine(CPU)
-    text, page = to_text(results, machine), to_text(results, machine, markdown=True)
+    told = results, this_machine(CPU), ["automod", "bench", "--quick"], DATE
+    text, page = to_text(*told), to_text(*told, markdown=True)
     for words in ("180 GFLOP/s", "20.0 (10.0 to 40.0) ms", "2.50 (2.00 to 3.00)", "50%", "95.0", "no Qt", "PyTorch"):
         assert words in text
         assert words in page
@@ -138,15 +146,16 @@ def test_text_and_markdown_tell_the_same(results) -> None:
     assert len(tables) == 3
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1
-    assert "speed-up over plain forward" in page
+    assert "| 512 | float32 | 60.0 ms | 20.0 (10.0 to 40.0) ms | 2.50 (2.00 to 3.00) | 50% |" in page
+    assert page.count("| 512 |") == 1  # the plain forward stands beside it
+    assert page.startswith("`automod bench --quick`, 2026-01-02 03:04 UTC")
     assert "stopped" not in text
     results.complete = False
-    assert "stopped before its end" in to_text(results, machine)
+    assert "stopped before its end" in to_text(*told)
 
 
 def test_json_holds_every_sample_and_the_machine(results) -> None:
-    date = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    values = json.loads(json.dumps(to_json(results, this_machine(CPU), ["automod", "bench"], date), allow_nan=False))
+    values = json.loads(json.dumps(to_json(results, this_machine(CPU), ["automod", "bench"], DATE), allow_nan=False))
     assert values["format_version"] == 1
     assert values["date"] == "2026-01-02T03:04:05+00:00"
     assert values["machine"]["threads"] == torch.get_num_threads()
@@ -216,7 +225,7 @@ def test_networks_of_a_file(capsys, tiny_model_path) -> None:
         "encode": 2,
         "restart": 1 + 3 + 2,
         "batch": 1,
-        "grid": 1 + 3,
+        "grid": 2,
     }
     assert all(f["size"] == 16 and f["precision"] == "float32" for f in values["figures"])
     assert all(f["subject"] == "Tiny (tiny.safetensors)" for f in values["figures"])
