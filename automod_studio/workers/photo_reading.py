@@ -98,7 +98,7 @@ class PhotoReader:
             read: list[Cropped] = []
             failed: list[Trouble] = []
             wanted, since = 1 if is_first else size(), clock()
-            while len(read) < wanted and done < self._total:
+            while len(read) < wanted and len(failed) < _MOST_AT_ONCE and done < self._total:
                 if self._results.is_ready(_BREATH_S):
                     result = next(self._results)
                     read += [result] if isinstance(result, Cropped) else []
