@@ -18,6 +18,7 @@ from automod_core.commands import (
     encode,
     evaluate,
     export,
+    fit_previews,
     grid,
     import_model,
     info,
@@ -32,7 +33,7 @@ from automod_core.errors import UserError
 
 _COMMANDS = (
     *(info, encode, mix, vary, edit, attribute, grid, animate, apply, sample),
-    *(demo_faces, import_model, scan, train, export, evaluate, bench),
+    *(demo_faces, import_model, scan, train, export, fit_previews, evaluate, bench),
 )
 _EPILOG = """\
 "automod COMMAND --help" tells more of a command, with examples.

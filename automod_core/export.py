@@ -1,4 +1,7 @@
-"""From a checkpoint of a run to a model file: with a code prior and a preview, which need the training pictures."""
+"""From a checkpoint of a run to a model file: with preview heads, a code prior and a preview.
+
+Prior and preview need the training pictures.
+"""
 
 import base64
 import dataclasses
@@ -18,6 +21,7 @@ from automod_core.data.source import Source
 from automod_core.images import to_uint8
 from automod_core.latent import fit_prior
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model, save_model
+from automod_core.preview_heads import Breathe, with_preview_heads
 
 PRIOR_PICTURES = 8000  # training pictures that a code prior is fitted to: many times the directions of a code
 _PREVIEW_PICTURES = 4
@@ -32,6 +36,7 @@ def export_run(
     card: dict[str, Any] | None = None,
     pictures: Source | None = None,
     progress: Callable[[int, int], object] | None = None,
+    fitting: Breathe | None = None,
     *,
     which: str = LATEST,
     mirror: bool = True,
@@ -47,6 +52,7 @@ def export_run(
         pictures: the training pictures. With them the file gets a code prior, from which samples are drawn, and its
             card a preview: some of the pictures as the model makes them. None leaves both out.
         progress: called with the number of pictures encoded so far, and all.
+        fitting: called with the share done, 0..1, while preview heads are fitted.
         which: the checkpoint: "latest", "best", or its images.
         mirror: whether the training mirrored half of the pictures.
         tell: called with a sentence for each damaged checkpoint that was passed over.
@@ -64,7 +70,7 @@ def export_run(
         mean, factor = fit_prior(codes)
         state = state | {PRIOR_MEAN: mean, PRIOR_FACTOR: factor}
         model_card = dataclasses.replace(model_card, preview=_preview(network, codes[:_PREVIEW_PICTURES]))
-    return save_model(target, model_card, state)
+    return save_model(target, *with_preview_heads(model_card, state, fitting))
 
 
 def _codes(

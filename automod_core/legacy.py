@@ -23,6 +23,7 @@ from torch import Tensor
 from automod_core.config import ModelConfig, level_size
 from automod_core.errors import UserError
 from automod_core.model_file import ModelCard, expected_shapes, save_model
+from automod_core.preview_heads import with_preview_heads
 from automod_core.published import DOI, PUBLISHED, PublishedModel
 
 Progress = Callable[[float, str], object]  # (share done in 0..1, what goes on)
@@ -44,6 +45,8 @@ def import_model(
     progress: Progress | None = None,
 ) -> ModelCard:
     """Turn one of the authors' checkpoints (.pth) into a model file, without running anything from it.
+
+    The file gets preview heads too, for which some pictures are decoded: half a minute for a model of 512 pixels.
 
     Args:
         source: the checkpoint, in torch's zip format or the one from before torch 1.6, saved on CPU or GPU.
@@ -71,10 +74,12 @@ def import_model(
     state = {}
     for done, (key, weight) in enumerate(checkpoint.weights(config)):
         state[key] = weight
-        report(0.5 + 0.3 * done / len(expected_shapes(config)), "Converting the weights")
+        report(0.5 + 0.1 * done / len(expected_shapes(config)), "Converting the weights")
     card = checkpoint.card(config, name)
     del checkpoint  # most of it is the optimisers' memory, which nobody needs while the file is written
-    report(0.8, "Writing the model")
+    report(0.6, "Fitting previews")
+    card, state = with_preview_heads(card, state, lambda share: report(0.6 + 0.35 * share, "Fitting previews"))
+    report(0.95, "Writing the model")
     card = save_model(target, card, state)
     report(1.0, "Done")
     return card

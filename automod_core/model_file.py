@@ -77,6 +77,13 @@ class ModelCard:
             if not 0 <= first <= last < self.architecture.n_blocks:
                 raise ValueError(f"scale range {name!r} is {first}..{last}, beyond the model's blocks")
 
+    def preview_words(self) -> str:
+        """How far the largest preview can be trusted, in a sentence for people; "" if the file has no preview heads."""
+        if not self.preview_agreement:
+            return ""
+        size = max(self.preview_agreement, key=int)
+        return f"Preview at {size} px agrees within {self.preview_agreement[size]:.0f} dB."
+
     def to_json(self) -> str:
         """Return the card as JSON text."""
         values = asdict(self) | {"architecture": self.architecture.to_dict()}

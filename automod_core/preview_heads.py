@@ -99,19 +99,13 @@ def with_preview_heads(
     single resolution.
     """
     state = {name: tensor for name, tensor in state.items() if name not in preview_shapes(card.architecture)}
+    if card.architecture.n_levels == 1:
+        return dataclasses.replace(card, preview_agreement={}), state
     heads = fit_preview_heads(Automodulator(card, state, torch.device("cpu")), breathe=breathe)
     if not all(math.isfinite(value) for value in (heads.mean_shift, *heads.agreement.values())):
         return dataclasses.replace(card, preview_agreement={}), state
     agreement = {str(size): round(value, 2) for size, value in heads.agreement.items()}
     return dataclasses.replace(card, preview_agreement=agreement), state | heads.state
-
-
-def agreement_words(card: ModelCard) -> str:
-    """What the highest preview of a model is worth, as in "Preview at 128 px agrees within 31 dB"; "" without heads."""
-    if not card.preview_agreement:
-        return ""
-    size = max(card.preview_agreement, key=int)
-    return f"Preview at {size} px agrees within {card.preview_agreement[size]:.0f} dB"
 
 
 def _pictures_for(config: ModelConfig) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automod_core.data.source import Source
     from automod_core.train_config import TrainConfig
 
+_STEPS = 100  # of the progress bar of the previews
 _EPILOG = """\
 The run may still be training: the model is made from its last checkpoint, or from the one that --checkpoint names.
 
@@ -62,11 +63,16 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.folder / CONFIG)
     pictures = _pictures(args, config)
     fields = {} if args.name is None else {"name": args.name}
-    with progress(args, "Encoding", "pictures") as report:
-        card = export_run(args.folder, args.out, fields, pictures, report, mirror=config.mirror, model=model)
+    with progress(args, "Encoding", "pictures") as report, progress(args, "Fitting previews", "%") as bar:
+
+        def fitting(share: float) -> None:
+            bar(round(share * _STEPS), _STEPS)
+
+        card = export_run(args.folder, args.out, fields, pictures, report, fitting, mirror=config.mirror, model=model)
     if not args.quiet:
         size = card.architecture.resolution
         say(f"{args.out}: {card.name}, {size} x {size} pixels, {card.images_seen:,} images seen.")
+        say(card.preview_words() or "It has no previews.")
     return 0
 
 

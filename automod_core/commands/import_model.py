@@ -45,4 +45,5 @@ def run(args: argparse.Namespace) -> int:
         )
     if not args.quiet:
         say(f"{args.target}: {card.name}, {card.architecture.resolution} x {card.architecture.resolution} pixels.")
+        say(card.preview_words() or "It has no previews.")
     return 0

@@ -27,6 +27,7 @@ _FIGURES = (
     ("code_cosine_samples", "Codes of samples kept", "{:.2f} (cosine, 1 = exactly)"),
     ("code_cosine_uniform", "Codes from anywhere kept", "{:.2f} (cosine, 1 = exactly)"),
 )
+_SMALLEST_PREVIEW = 16  # pixels; nobody looks at smaller ones
 
 
 def add(commands: Commands) -> None:
@@ -77,11 +78,20 @@ def _rows(path: Path, card: "ModelCard") -> list[tuple[str, str]]:
     ]
     rows += [(name, " ".join(text.split())) for name, text in optional if text]
     rows.append(("Samples", "drawn like the training pictures" if card.prior_sha256 else "drawn evenly from all codes"))
+    rows.append(("Previews", _preview_words(card.preview_agreement)))
     if card.figures:
         faces = card.figures.get("faces")
         rows.append(("Measured", f"on {faces:,.0f} demo faces that it has never seen" if faces else ""))
         rows += _figure_rows(card.figures)
     return [*rows, ("SHA-256", card.weights_sha256)]
+
+
+def _preview_words(agreement: "Mapping[str, float]") -> str:
+    """How far previews agree with full pictures, the largest first."""
+    sizes = sorted(map(int, agreement), reverse=True)
+    shown = [size for size in sizes if size >= _SMALLEST_PREVIEW] or sizes
+    words = ", ".join(f"{agreement[str(size)]:.0f} dB at {size}" for size in shown)
+    return f"agree within {words} pixels" if words else "none; automod fit-previews makes them"
 
 
 def _figure_rows(figures: "Mapping[str, float]") -> list[tuple[str, str]]:

@@ -38,6 +38,7 @@ COMMANDS = (
     "import-model",
     "train",
     "export",
+    "fit-previews",
     "evaluate",
 )
 

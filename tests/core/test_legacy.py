@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from automod_core import legacy, preview_heads
 from automod_core.automodulator import load_model
 from automod_core.config import ARCHITECTURES
 from automod_core.errors import UserError
@@ -46,6 +47,14 @@ def agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return bool((torch.nn.functional.cosine_similarity(found, expected) >= COSINE).all())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_pictures():
+    """Two are enough for preview heads that nobody looks at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preview_heads, "_MOST", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
 def tiny():
     return reference.build_checkpoint()
@@ -78,11 +87,13 @@ def test_pictures_agree_with_the_reference(tiny, imported, size):
 
 @pytest.mark.parametrize("size", SIZES)
 @torch.inference_mode()
-def test_codes_agree_with_the_reference(tiny, imported, size):
+def test_codes_agree_with_the_reference(tiny, tiny_file, imported, size):
     """The public encode takes the model's own size only; the lower stages are reached through the network."""
     images = pictures(3, size)
     encoder = Encoder(imported.card.architecture)
-    encoder.load_state_dict(imported._encoder.state_dict())
+    _card, state = read_model(tiny_file.with_name("tiny.safetensors"))
+    own = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
+    encoder.load_state_dict(own)
     found = encoder(images, last=SIZES.index(size))
     expected = reference.reference_encode(tiny, images)
     assert agree(found, expected)
@@ -108,7 +119,8 @@ def test_a_model_cut_at_any_resolution_agrees(tiny, tiny_file, tmp_path, size):
     [("default", reference.DEFAULT, 7, 42_420_000), ("small", reference.SMALL, 6, 31_877_148)],
 )
 @torch.inference_mode()
-def test_the_published_architectures_agree(architecture, widths, phase, iteration, tmp_path):
+def test_the_published_architectures_agree(architecture, widths, phase, iteration, tmp_path, monkeypatch):
+    monkeypatch.setattr(legacy, "with_preview_heads", lambda card, state, breathe: (card, state))  # seconds
     checkpoint = reference.build_checkpoint(widths, phase=phase, iteration=iteration, full=False)
     target = tmp_path / "out.safetensors"
     card = import_model(save(checkpoint, tmp_path / "in.pth"), target)
@@ -181,6 +193,12 @@ def test_spectral_norms_are_close_to_one_and_use_the_stored_vectors(tiny, tiny_f
 def test_a_checkpoint_in_the_middle_of_a_fade_says_so(tmp_path):
     source = save(reference.build_checkpoint(phase=5, alpha=0.4375), tmp_path / "fading.pth")
     assert "0.44" in import_model(source, tmp_path / "out.safetensors").notes
+
+
+def test_the_model_gets_preview_heads(tiny, imported):
+    assert imported.has_preview_heads
+    assert sorted(imported.preview_agreement) == SIZES[:-1]
+    assert imported.card.preview_words().startswith("Preview at 256 px agrees within ")
 
 
 def test_progress_goes_from_nothing_to_done(tiny_file, tmp_path):
