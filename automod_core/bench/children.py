@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ _MARKS = {
     "first_reconstruction": "first reconstruction after the drop of a photo",
 }
 _HELD_UP = {
-    "gap_p99": "99 % of the gaps of its 1 ms timer are within",
+    "gap_p99": "99 % of the gaps of a 1 ms timer within",
     "gap_max": "longest gap",
-    "longest_turn": "own time of its longest turn",
+    "longest_turn": "own time of the longest turn",
 }
+_FIT_PICTURES = 4  # nobody looks at the previews of random weights
 _NO_QT = "The window is not measured: this installation has no Qt (PySide6)."
 
 
@@ -39,7 +41,8 @@ def write_model(subject: Subject, folder: Path, *, previews: bool) -> Path:
     path = folder / f"random-{subject.size}.safetensors"
     card, state = subject.card, dict(subject.state)
     if previews:
-        heads = fit_preview_heads(Automodulator(card, state, torch.device("cpu")), seed=0)
+        heads = fit_preview_heads(Automodulator(card, state, torch.device("cpu")), pictures=_FIT_PICTURES)
+        card = replace(card, preview_agreement={str(size): round(db, 2) for size, db in heads.agreement.items()})
         state |= heads.state
     save_model(path, card, state)
     return path
@@ -84,34 +87,34 @@ def window(
     if not report:
         yield from (Skipped(section, f"The window could not be measured: {trouble}") for section in sections)
         return
-    for figure in (*_startup(subject, report, platform), *_sliders(subject, report, platform)):
+    name = f"{subject.name}, {platform}"
+    for figure in (*_startup(name, subject.size, report), *_sliders(name, subject.size, report)):
         if figure.section in sections:
             yield figure
 
 
-def _startup(subject: Subject, report: Mapping[str, Any], platform: str) -> Iterator[Figure]:
+def _startup(name: str, size: int, report: Mapping[str, Any]) -> Iterator[Figure]:
     for mark, times in report["startup"].items():
         if times["samples"]:
-            what = f"{_MARKS.get(mark, mark)} ({platform})"
-            yield Figure(STARTUP, subject.name, what, MS, tuple(times["samples"]), size=subject.size)
+            yield Figure(STARTUP, name, _MARKS.get(mark, mark), MS, tuple(times["samples"]), size=size)
 
 
-def _sliders(subject: Subject, report: Mapping[str, Any], platform: str) -> Iterator[Figure]:
-    """Steps of sliders, how long the window was held up, and its memory."""
-    name, size, precision = subject.name, subject.size, str(report["precision"])
+def _sliders(name: str, size: int, report: Mapping[str, Any]) -> Iterator[Figure]:
+    """Steps of sliders, how long the window's thread was held up, and its memory."""
+    precision = str(report["precision"])
     for range_name, ways in report["slider"].items():
         for way, kinds in ways.items():
             for kind, times in kinds.items():
                 if times["samples"]:
-                    what = f"{range_name}, {way}, {kind} picture ({platform})"
+                    what = f"{range_name}, {way}, {kind} picture"
                     yield Figure(WINDOW, name, what, MS, tuple(times["samples"]), size=size, precision=precision)
     for phase, rate in report["pictures_per_s"].items():
-        yield Figure(WINDOW, name, f"{phase}, dragged ({platform})", RATE, (rate,), size=size, precision=precision)
-    for phase, held in report["stalls"].items():
-        for key, words in _HELD_UP.items():
-            yield Figure(WINDOW, name, f"held up, {phase}: {words} ({platform})", MS, (held[key],), size=size)
+        yield Figure(WINDOW, name, f"{phase}, dragged", RATE, (rate,), size=size, precision=precision)
     for when, megabytes in report["memory_mb"].items():
-        yield Figure(WINDOW, name, f"memory, {when.replace('_', ' ')} ({platform})", MB, (megabytes,), size=size)
+        yield Figure(WINDOW, name, f"memory, {when.replace('_', ' ')}", MB, (megabytes,), size=size)
+    for phase, held in report["stalls"].items():
+        for key, column in _HELD_UP.items():
+            yield Figure(WINDOW, name, f"window held up: {phase}", MS, (held[key],), size=size, column=column)
 
 
 def _json_of(command: Sequence[str]) -> tuple[dict[str, Any], str]:

@@ -30,6 +30,7 @@ class Figure:
         samples: every value, in the order in which they were taken; warm-ups are left out.
         size: pixels per side of the pictures, or None.
         precision: "float32", "bfloat16", or "" where it has no part.
+        column: heading under which tables show it in one row with others of the same `what`; "" for a row of its own.
         than: name of what this is compared with, or "".
         reference: its values, (len(samples),), each taken in the same turn as the sample beside it.
         gflop: arithmetic that has to be done for one sample, with up-sampling folded into its convolution and without
@@ -45,6 +46,7 @@ class Figure:
     samples: tuple[float, ...]
     size: int | None = None
     precision: str = ""
+    column: str = ""
     than: str = ""
     reference: tuple[float, ...] = ()
     gflop: float = 0.0
@@ -86,7 +88,7 @@ class Figure:
             "section": self.section,
             "subject": self.subject,
             "size": self.size,
-            "what": self.what,
+            "what": f"{self.what}, {self.column}" if self.column else self.what,
             "precision": self.precision or None,
             "unit": self.unit,
             **self.spread._asdict(),

@@ -72,8 +72,11 @@ def to_text(
         parts.append(("## " if markdown else "") + _TITLES[section])
         own = [figure for figure in results.figures if figure.section == section]
         for subject in dict.fromkeys(figure.subject for figure in own):
-            rows = _rows(section, [figure for figure in own if figure.subject == subject])
-            parts += [subject, _table(rows, markdown=markdown)]
+            of_it = [figure for figure in own if figure.subject == subject]
+            alone, side_by_side = [f for f in of_it if not f.column], [f for f in of_it if f.column]
+            tables = [_rows(section, alone)] if alone else []
+            tables += [_side_by_side(side_by_side)] if side_by_side else []
+            parts += [subject, *(_table(rows, markdown=markdown) for rows in tables)]
     parts += [part.reason for part in results.skipped]
     if not results.complete:
         parts.append("It was stopped before its end; this is what was there.")
@@ -90,6 +93,15 @@ def _rows(section: str, figures: Sequence[Figure]) -> list[list[str]]:
     used = [i for i in range(len(columns)) if any(row[i] for row in cells)]
     headings = [list(columns)[i].format(other=other) for i in used]
     return [headings, *([row[i] for i in used] for row in cells)]
+
+
+def _side_by_side(figures: Sequence[Figure]) -> list[list[str]]:
+    """Headings and cells; a row for each `what`."""
+    columns = list(dict.fromkeys(figure.column for figure in figures))
+    rows: dict[str, dict[str, str]] = {}
+    for figure in figures:
+        rows.setdefault(figure.what, {})[figure.column] = _value(figure)
+    return [["", *columns], *([what, *(cells.get(name, "") for name in columns)] for what, cells in rows.items())]
 
 
 def _table(rows: Sequence[Sequence[str]], *, markdown: bool) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import torch
 
+from automod_core.automodulator import load_model
 from automod_core.bench import ceilings, children, memory_child, networks, suite
 from automod_core.bench.context import Bench
 from automod_core.bench.figures import GFLOP_S, MS, Figure, Skipped
@@ -325,8 +326,19 @@ def test_the_report_of_the_window_becomes_figures(monkeypatch, tiny_model_path, 
     figures = list(children.window(Bench(CPU), subject, tiny_model_path, sections, "offscreen", 20, 1))
     assert len(figures) == count
     assert {f.section for f in figures} == set(sections)
+    assert {f.subject for f in figures} == {"Tiny (tiny.safetensors), offscreen"}
+    page = to_text(suite.Results(figures), this_machine(CPU), [], DATE, markdown=True)
+    held_up = "| window held up: drag | 2.00 ms | 9.00 ms | 4.00 ms |"
+    assert (held_up in page) == ("window" in sections)
     steps = commands[0][commands[0].index("--steps") + 1]
     assert steps == ("20" if "window" in sections else "0")
+
+
+def test_a_file_of_random_weights_has_previews_for_the_window(tmp_path) -> None:
+    (subject,) = random_subjects((16,), SMALL)
+    path = children.write_model(subject, tmp_path, previews=True)
+    assert load_model(path, "cpu").has_preview_heads
+    assert not load_model(children.write_model(subject, tmp_path, previews=False), "cpu").has_preview_heads
 
 
 def test_without_qt_the_window_is_left_out(monkeypatch, tiny_model_path) -> None:
