@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from automod_studio.document.model import ModelRef
 from automod_studio.studio import Studio
-from automod_studio.windows.attribute_dialog import AttributeDialog
 from automod_studio.workers.attribute_requests import (
     AttributeMade,
     MakeAttribute,
@@ -18,6 +18,9 @@ from automod_studio.workers.attribute_requests import (
     ReadTable,
     TableRead,
 )
+
+if TYPE_CHECKING:
+    from automod_studio.windows.attribute_dialog import AttributeDialog
 
 
 class AttributeMaker(QObject):
@@ -43,6 +46,8 @@ class AttributeMaker(QObject):
             self.dialog.activateWindow()
             return
         sources = self._studio.document.sources
+        from automod_studio.windows.attribute_dialog import AttributeDialog  # only now: it would hold up the start
+
         self.dialog = dialog = AttributeDialog(model, sources, self._studio.settings, self._window)
         dialog.make_wanted.connect(lambda name, having, lacking: self._make(model, name, having, lacking))
         dialog.stop_wanted.connect(lambda: self._studio.service.cancel(self._making))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from automod_studio.features.feature import Feature
 from automod_studio.views_grid import GridView, grid_view, with_current
 from automod_studio.widgets.grid_panel import GridPanel
 from automod_studio.widgets.images import resized
-from automod_studio.windows.sheet_dialog import SheetDialog
 from automod_studio.workers.grid_requests import (
     CellsDrawn,
     DrawCells,
@@ -29,6 +29,9 @@ from automod_studio.workers.grid_requests import (
     SheetProgress,
     SheetSaved,
 )
+
+if TYPE_CHECKING:
+    from automod_studio.windows.sheet_dialog import SheetDialog
 
 _KEPT_BYTES = 96 << 20  # of pictures of cells, so that going back shows them at once
 _SIDE, _SMALL_SIDE, _MANY_CELLS = 256, 128, 256  # pixels that are kept of a cell; of each if there are many
@@ -195,6 +198,8 @@ class GridFeature(Feature):
 
     def export(self) -> None:
         """Show the dialog that saves the sheet; there is only one."""
+        from automod_studio.windows.sheet_dialog import SheetDialog  # dialogs need not hold up the start
+
         if self._dialog is not None:
             self._dialog.show()
             self._dialog.raise_()

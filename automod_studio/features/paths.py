@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget
 
 from automod_core.animation import MAX_KEYFRAMES, WHOLE, RecipePath, locate
-from automod_core.movie import MoviePlan
 from automod_core.recipe import Recipe
 from automod_studio.document import path_edits
 from automod_studio.document.history import State
@@ -19,7 +19,6 @@ from automod_studio.document.path import Keyframe
 from automod_studio.features.feature import Feature
 from automod_studio.views_path import EASING_TITLES, LOOP_TITLES, path_view
 from automod_studio.widgets.path_panel import PathPanel
-from automod_studio.windows.movie_dialog import MovieDialog
 from automod_studio.windows.save import suggested_name
 from automod_studio.workers.path_requests import (
     DrawFrame,
@@ -30,6 +29,10 @@ from automod_studio.workers.path_requests import (
     MovieProgress,
     MovieSaved,
 )
+
+if TYPE_CHECKING:
+    from automod_core.movie import MoviePlan
+    from automod_studio.windows.movie_dialog import MovieDialog
 
 _FRAME_MS = 33
 _SMALL_SIDE = 128  # pixels of the pictures of keyframes
@@ -325,6 +328,8 @@ class PathFeature(Feature):
 
     def export(self) -> None:
         """Show the dialog that saves a movie; there is only one."""
+        from automod_studio.windows.movie_dialog import MovieDialog  # dialogs need not hold up the start
+
         if self._dialog is not None:
             self._dialog.show()
             self._dialog.raise_()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QAction, QGuiApplication
@@ -13,14 +14,16 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from automod_core.errors import UserError
 from automod_core.recipe import Recipe
-from automod_core.recipe_batch import Order
 from automod_studio.document.model import Document, ModelRef, recipe_of
 from automod_studio.document.transfer_edits import missing_codes, paste_recipe
 from automod_studio.features.feature import Part
 from automod_studio.studio import MAX_PHOTOS, Studio
 from automod_studio.windows import drops
-from automod_studio.windows.apply_dialog import ApplyDialog
 from automod_studio.workers.recipe_requests import ApplyToFolder, BatchDone, BatchProgress, ReadRecipe, RecipeRead
+
+if TYPE_CHECKING:
+    from automod_core.recipe_batch import Order
+    from automod_studio.windows.apply_dialog import ApplyDialog
 
 _NONE_THERE = "There is no recipe on the clipboard: copy one (Ctrl+Shift+C), or copy a PNG that was saved here."
 
@@ -168,6 +171,8 @@ class RecipesPart(Part):
             self._dialog.show()
             self._dialog.activateWindow()
         elif self.document.model is not None and self.document.sources:
+            from automod_studio.windows.apply_dialog import ApplyDialog  # only now: it would hold up the start
+
             self._dialog = dialog = ApplyDialog(self.document, self.studio.settings, self.window)
             model = self.document.model
             dialog.apply_wanted.connect(lambda order, photos, out: self._start_batch(model, order, photos, out))

@@ -43,9 +43,6 @@ from automod_studio.widgets.source_tray import SourceTray
 from automod_studio.windows import ask_files, drops, help, menus, save
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
 from automod_studio.windows.focus_order import go_to_next
-from automod_studio.windows.import_dialog import ImportDialog
-from automod_studio.windows.published_dialog import PublishedDialog
-from automod_studio.windows.settings_dialog import SettingsDialog
 from automod_studio.windows.status import StatusCorner
 from automod_studio.windows.undo_keys import UndoKeys
 from automod_studio.workers.requests import PhotoItem, Rendered
@@ -385,19 +382,24 @@ class MainWindow(QMainWindow):
 
     def import_model(self, source: Path | None = None) -> None:
         """Show the dialog that converts a checkpoint."""
+        from automod_studio.windows.import_dialog import ImportDialog  # dialogs need not hold up the start
+
         dialog = ImportDialog(self, source=source, settings=self.settings)
-        self._show_model_dialog(dialog)
+        dialog.model_ready.connect(self.studio.load_model)
+        help.show_dialog(dialog)
 
     def get_models(self) -> None:
         """Show the dialog that downloads the authors' models."""
-        self._show_model_dialog(PublishedDialog(self))
+        from automod_studio.windows.published_dialog import PublishedDialog
 
-    def _show_model_dialog(self, dialog: ImportDialog | PublishedDialog) -> None:
+        dialog = PublishedDialog(self)
         dialog.model_ready.connect(self.studio.load_model)
         help.show_dialog(dialog)
 
     def show_settings(self) -> None:
         """Show the settings; every change holds at once."""
+        from automod_studio.windows.settings_dialog import SettingsDialog
+
         dialog = SettingsDialog(self.settings, self)
         dialog.device_changed.connect(self.studio.set_device)
         help.show_dialog(dialog)
@@ -481,8 +483,7 @@ class MainWindow(QMainWindow):
 
     def childEvent(self, event: QChildEvent) -> None:
         super().childEvent(event)
-        bar = event.child()
-        if event.polished() and isinstance(bar, QTabBar):  # Qt makes it when panels share a place
+        if event.polished() and isinstance(bar := event.child(), QTabBar):  # Qt makes it when panels share a place
             bar.setAccessibleName("Panels")
 
     def closeEvent(self, event: QCloseEvent) -> None:
