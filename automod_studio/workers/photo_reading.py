@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from automod_core.errors import UserError
 from automod_core.photos import find_photos, load_reduced, pixels_for_crop, square_crop
@@ -130,7 +131,7 @@ class PhotoReader:
                 source = item.data or item.path
                 image = load_reduced(source, at_least, name=item.name, on_large=wait_for_room).image
                 crop = square_crop(image, self._resolution, via=self._via)
-                image.thumbnail((KEPT_PHOTO_SIDE, KEPT_PHOTO_SIDE))
+                image.thumbnail((KEPT_PHOTO_SIDE, KEPT_PHOTO_SIDE), Image.Resampling.HAMMING)  # half of bicubic's time
                 return Cropped(item, np.array(image), crop)
         except Exception as error:  # noqa: BLE001 - thread boundary
             return trouble_of(error, f"{item.name} could not be read")

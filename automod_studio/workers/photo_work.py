@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -13,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from automod_core.images import fidelity, to_tensor, to_uint8
+from automod_core.latent import expand
 from automod_core.photos import square_crop
+from automod_core.renderer import Cancelled, Renderer
 from automod_core.shared_decode import decode_shared
 from automod_studio.document.model import ModelRef, Source
 from automod_studio.workers.photo_reading import Cropped, Pace, PhotoReader
@@ -33,7 +36,7 @@ def load_photos(engine: Engine, request: LoadPhotos, items: Sequence[PhotoItem])
         request: that is answered.
         items: its pictures; folders were replaced by what is in them.
     """
-    total = len(items)
+    total, is_first = len(items), True
     try:
         model = engine.use(request.model).model
     except Exception as error:  # noqa: BLE001 - thread boundary
@@ -48,7 +51,8 @@ def load_photos(engine: Engine, request: LoadPhotos, items: Sequence[PhotoItem])
                 yield None
                 continue
             failed = list(batch.failed)
-            sources, notice = yield from _sources(engine, request.model, batch.read, failed)
+            sources, notice = yield from _sources(engine, request.model, batch.read, failed, keep=is_first)
+            is_first = is_first and not sources
             done, last = batch.done, batch.done == total
             yield PhotosLoaded(request.id, tuple(sources), tuple(failed), done, total, last=last, notice=notice)
 
@@ -75,13 +79,13 @@ def _crop_again(source: Source, resolution: int, via: int | None) -> np.ndarray:
 
 
 def _sources(
-    engine: Engine, ref: ModelRef, read: Sequence[Cropped], failed: list[Trouble]
+    engine: Engine, ref: ModelRef, read: Sequence[Cropped], failed: list[Trouble], *, keep: bool
 ) -> Generator[None, None, tuple[list[Source], str]]:
-    """Encode what was read; if that fails, all of it is appended to `failed`."""
+    """Encode what was read; if that fails, all of it is appended to `failed`. For `keep` see _encoded."""
     if not read:
         return [], ""
     try:
-        codes, pictures, notice = yield from _encoded(engine, ref, np.stack([r.crop for r in read]))
+        codes, pictures, notice = yield from _encoded(engine, ref, np.stack([r.crop for r in read]), keep=keep)
     except Exception as error:  # noqa: BLE001 - thread boundary
         failed.extend(trouble_of(error, f"{r.item.name} could not be encoded") for r in read)
         return [], ""
@@ -95,7 +99,7 @@ def _sources(
 
 
 def _encoded(
-    engine: Engine, ref: ModelRef, crops: np.ndarray
+    engine: Engine, ref: ModelRef, crops: np.ndarray, *, keep: bool = False
 ) -> Generator[None, None, tuple[np.ndarray, np.ndarray, str]]:
     """Codes and reconstructions of pictures, in steps between which renders pass.
 
@@ -103,6 +107,7 @@ def _encoded(
         engine: that has the model.
         ref: the model.
         crops: (B, R, R, 3) uint8, as many as its pace says.
+        keep: the mix may well be made of the first one alone next; then it is drawn already.
 
     Returns:
         Codes (B, n) float32, reconstructions (B, R, R, 3) uint8, and what the user should know.
@@ -112,7 +117,7 @@ def _encoded(
     codes, notice = engine.with_fallback(lambda: engine.use(ref).model.encode(images).cpu())
     longest_s = time.perf_counter() - start
     yield None
-    steps, pictures = _Decoding(engine, ref, codes), None
+    steps, pictures = _Decoding(engine, ref, codes, keep=keep), None
     while pictures is None:
         start = time.perf_counter()
         pictures, told = engine.with_fallback(steps.take)
@@ -125,19 +130,34 @@ def _encoded(
 class _Decoding:
     """Pictures of codes (B, n), decoded together, block by block."""
 
-    def __init__(self, engine: Engine, ref: ModelRef, codes: Tensor) -> None:
+    def __init__(self, engine: Engine, ref: ModelRef, codes: Tensor, *, keep: bool) -> None:
         self._engine, self._ref, self._codes = engine, ref, codes
+        self._keep = keep and len(codes) == 1
         self._model: Automodulator | None = None
-        self._steps: Iterator[tuple[list[int], Tensor]] = iter(())
+        self._steps: Iterator[Tensor | None] = iter(())
 
     def take(self) -> np.ndarray | None:
         """Go through one block; the pictures (B, R, R, 3) uint8 after the last one."""
         model = self._engine.use(self._ref).model
         if model is not self._model:  # the first step, or another device after a graphics card gave up
             self._model = model
-            self._steps = decode_shared(model, self._codes, batch=len(self._codes), breaths=True)
-        numbers, pictures = next(self._steps)
-        return to_uint8(pictures)[np.argsort(numbers)] if numbers else None
+            self._steps = self._kept(model) if self._keep else self._together(model)
+        pictures = next(self._steps)
+        return None if pictures is None else to_uint8(pictures)
+
+    def _together(self, model: Automodulator) -> Iterator[Tensor | None]:
+        for numbers, pictures in decode_shared(model, self._codes, batch=len(self._codes), breaths=True):
+            yield pictures[np.argsort(numbers)] if numbers else None
+
+    def _kept(self, model: Automodulator) -> Iterator[Tensor | None]:
+        """One picture, which the cache holds afterwards; the renderer of the sliders keeps its own canvases."""
+        renderer, styles = Renderer(model, self._engine.cache), expand(self._codes, model.n_blocks)[0]
+        while True:
+            asked = itertools.count()
+            try:
+                yield renderer.render(styles, cancelled=lambda: next(asked) > 0)[None]  # noqa: B023 - asked at once
+            except Cancelled:  # after one block, which is not drawn again
+                yield None
 
 
 def _pace(engine: Engine, ref: ModelRef) -> Pace:

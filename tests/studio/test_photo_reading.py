@@ -10,11 +10,12 @@ from PIL import Image
 
 from automod_core import photos
 from automod_core.config import level_size
-from automod_studio.document.model import ModelRef, Source
+from automod_studio.document import edits
+from automod_studio.document.model import Document, ModelRef, Source, recipe_of
 from automod_studio.workers import photo_reading
 from automod_studio.workers.engine import Engine
 from automod_studio.workers.photo_reading import Batch, Pace, PhotoReader, expand_folders
-from automod_studio.workers.requests import LoadModel, LoadPhotos, PhotoItem, PhotosLoaded
+from automod_studio.workers.requests import LoadModel, LoadPhotos, PhotoItem, PhotosLoaded, Render
 from tests.studio.pictures import make_mixed_folder, make_picture
 
 WAIT_S = 10
@@ -194,6 +195,18 @@ def test_renders_pass_between_encoding_and_every_block_of_the_reconstruction(tin
     answers = iter(list(engine.answer(LoadPhotos(2, tuple(items_in(tmp_path, 1)), ref)))[::-1])
     assert next(answers).last
     assert [next(answers) for _ in range(1 + ref.n_blocks)] == [None] * (1 + ref.n_blocks)
+
+
+def test_the_mix_of_the_first_photo_alone_is_drawn_already(other_model_path: Path, tmp_path: Path) -> None:
+    engine = Engine()
+    ref = opened(engine, other_model_path)
+    first, second = sources_of(engine, ref, *items_in(tmp_path, 2))
+    empty = Document(ref, (), edits.default_weights(ref, 0))
+    for source, first_block in ((first, ref.n_blocks), (second, 0)):
+        document = edits.add_sources(empty, [source])
+        (reply,) = engine.render(Render(3, ref, recipe_of(document)))
+        assert reply.first_block == first_block
+        np.testing.assert_array_equal(reply.image, source.reconstruction)
 
 
 def test_a_model_that_is_gone_is_told_once(tmp_path: Path, tiny_model_path: Path) -> None:
