@@ -1,5 +1,6 @@
 """Where things lie: what ships with the program, and what belongs to the user."""
 
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -7,6 +8,7 @@ import platformdirs
 APP_NAME = "automod-studio"
 
 
+@cache
 def assets_dir() -> Path:
     """Folder of what ships: inside the package in a wheel, beside it in a checkout or an editable install."""
     here = Path(__file__).resolve().parent

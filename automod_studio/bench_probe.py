@@ -40,6 +40,29 @@ _WINDOW_SIZE = (1440, 900)
 _PAINTED = QEvent.Type(QEvent.registerEventType())
 
 
+class FirstPaint(QObject):
+    """Tells when the window is on the screen, before anything that waits for this is done.
+
+    Signals:
+        over: the first repaint is.
+    """
+
+    over = Signal()
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102 - Qt's
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QCoreApplication.postEvent(self, QEvent(_PAINTED), Qt.EventPriority.HighEventPriority.value)
+        return False
+
+    def customEvent(self, event: QEvent) -> None:  # noqa: D102 - Qt's
+        self.over.emit()
+
+
 class Follower(QObject):
     """Follows every move from its event to the end of the repaint that shows its picture.
 
@@ -132,7 +155,8 @@ class Course:
         self._last: Rendered | None = None
         self.found: dict[str, Any] = {"marks": {}, "processor": {}, "slider": {}, "pictures_per_s": {}, "own_ms": {}}
         once = Qt.ConnectionType.SingleShotConnection
-        window.first_painted.connect(self._painted, once)
+        self._paint = FirstPaint(window)
+        self._paint.over.connect(self._painted, once)
         window.studio.ready.connect(lambda: self._mark("model_ready"), once)
         window.studio.message.connect(self._told)
         self._follower.painted.connect(self._pictured, once)

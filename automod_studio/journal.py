@@ -19,16 +19,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from automod_core.errors import UserError
 from automod_core.files import flush_folder
 from automod_studio.document.history import History
 from automod_studio.document.history_lines import MAX_LINE_BYTES, LineReader, LineWriter, Snapshot, parsed
 from automod_studio.document.session_file import FORMAT_VERSION, Progress, migrated
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +230,7 @@ def claim(folder: Path) -> Claim | None:
     lock = _lock_of(folder)
     try:
         lock.acquire()
-    except (Timeout, OSError):
+    except OSError:  # it is locked, which is a TimeoutError, or cannot be
         return None
     if not folder.is_dir():
         lock.release()
@@ -360,6 +362,8 @@ def _picture_path(folder: Path, name: str) -> Path:
 
 
 def _lock_of(folder: Path) -> FileLock:
+    from filelock import FileLock  # only now: it would hold up the start
+
     return FileLock(folder.with_name(folder.name + _LOCK), timeout=0, thread_local=False)
 
 
@@ -376,5 +380,5 @@ def _remove_locks(root: Path) -> None:
             folder = path.with_name(path.name.removesuffix(_LOCK))
             lock = _lock_of(folder)
             if not folder.exists():
-                with contextlib.suppress(Timeout), lock:
+                with contextlib.suppress(TimeoutError), lock:
                     path.unlink()

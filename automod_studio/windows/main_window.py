@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
         studio.busy.connect(self._show_busy)
         studio.message.connect(self.messages.show_message)
         studio.saved.connect(self._show_title)
-        self.first_painted.connect(self._offer_samples)
+        self.first_painted.connect(lambda: QTimer.singleShot(0, self._offer_samples))  # the worker begins before
         for part in self.parts:
             self.first_painted.connect(part.start)
         self.sessions.offered.connect(self.offers.show_offer)
