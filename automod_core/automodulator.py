@@ -8,9 +8,11 @@ from torch import Tensor
 
 from automod_core.config import level_size
 from automod_core.errors import UserError
+from automod_core.inference_graph import DecoderGraph, EncoderGraph
 from automod_core.latent import codes_from_prior, expand, random_codes
-from automod_core.model import Decoder, Encoder
+from automod_core.memory import keep_freed_memory
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
+from automod_core.precision import map_dtype
 from automod_core.preview_picture import PreviewPainter
 
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
@@ -35,19 +37,20 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def load_model(path: Path | str, device: str = "auto") -> "Automodulator":
+def load_model(path: Path | str, device: str = "auto", *, precision: str = "float32") -> "Automodulator":
     """Open a model file, ready to encode and decode.
 
     Args:
         path: a .safetensors file of this program.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: as in Automodulator.
 
     Raises:
         UserError: the file or the device cannot be used; the sentence names it and the trouble.
     """
     chosen = choose_device(device)
     card, state = read_model(Path(path))
-    return Automodulator(card, state, chosen)
+    return Automodulator(card, state, chosen, precision=precision)
 
 
 class Automodulator:
@@ -56,22 +59,43 @@ class Automodulator:
     Source: Deep Automodulators, Fig. 2.
     """
 
-    def __init__(self, card: ModelCard, state: Mapping[str, Tensor], device: torch.device) -> None:
+    def __init__(
+        self, card: ModelCard, state: Mapping[str, Tensor], device: torch.device, *, precision: str = "float32"
+    ) -> None:
+        """Compile the networks for a device; see docs/adr/0016.
+
+        Args:
+            card: what the model says of itself.
+            state: effective weights, as named by model_file.expected_shapes, and a code prior or none, float32.
+            device: where to compute.
+            precision: "float32"; "bfloat16", a number format that is quicker on hardware that has it, and differs by
+                some 40 dB; "auto", the latter where the hardware has it.
+        """
+        if device.type == "cpu":
+            keep_freed_memory()
         self.card = card
         self.device = device
+        self._dtype = map_dtype(precision, device)
         self._prior = (state[PRIOR_MEAN], state[PRIOR_FACTOR]) if PRIOR_MEAN in state else None
         self._painter = PreviewPainter(card.architecture, state, device)
-        with torch.device("meta"):
-            self._encoder, self._decoder = Encoder(card.architecture), Decoder(card.architecture)
-        for prefix, module in (("encoder.", self._encoder), ("decoder.", self._decoder)):
-            own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
-            module.load_state_dict(own, assign=True)
-            module.to(device).eval().requires_grad_(False)
+        self._encoder = EncoderGraph(card.architecture, self._part(state, "encoder."), self._dtype)
+        self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._dtype)
+        self._exact_decoder = self._decoder if self._dtype == torch.float32 else None
+        self._decoder_state = {} if self._exact_decoder else self._part(state, "decoder.")
+
+    def _part(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+        own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+        return {name: tensor.detach().to(self.device, torch.float32) for name, tensor in own.items()}
 
     @property
     def hash(self) -> str:
         """SHA-256 of the weights, hex."""
         return self.card.weights_sha256
+
+    @property
+    def precision(self) -> str:
+        """Number format of the feature maps: "float32" or "bfloat16"."""
+        return str(self._dtype).removeprefix("torch.")
 
     @property
     def resolution(self) -> int:
@@ -132,23 +156,25 @@ class Automodulator:
         return torch.cat([self._encoder(chunk.to(self.device, torch.float32)) for chunk in chunks])
 
     @torch.inference_mode()
-    def decode(self, styles: Tensor, resolution: int | None = None) -> Tensor:
+    def decode(self, styles: Tensor, resolution: int | None = None, *, exact: bool = False) -> Tensor:
         """Decode codes (B, n) or styles (B, n_blocks, n) into pictures (B, 3, R, R), float32, nominally in [-1, 1].
 
         Args:
             styles: one code for all blocks, or one per block, of norm 1.
             resolution: 4, 8, 16, ... up to the model's; None means the model's.
+            exact: compute in float32, whatever the model's precision: for pictures that are kept.
 
         Raises:
             ValueError: the styles have another shape, or the resolution has no head.
         """
+        decoder = self._exactly() if exact else self._decoder
         styles = self._as_styles(styles)
         level = self.level_of(resolution)
         size = level_size(level)
         if not len(styles):
             return styles.new_empty(0, 3, size, size)
         chunks = styles.split(max(1, _CHUNK_PIXELS // size**2))
-        return torch.cat([self._decoder(chunk, last=level) for chunk in chunks])
+        return torch.cat([decoder(chunk, last=level) for chunk in chunks])
 
     @torch.inference_mode()
     def preview_picture(self, canvas: Tensor, level: int, styles: Tensor) -> Tensor:
@@ -173,6 +199,13 @@ class Automodulator:
         if not self.has_preview_heads:
             raise ValueError("this model has no preview heads")
         return self._painter.picture(canvas, level, styles)
+
+    def _exactly(self) -> DecoderGraph:
+        """The decoder in float32, compiled when it is first asked for."""
+        if self._exact_decoder is None:
+            self._exact_decoder = DecoderGraph(self.card.architecture, self._decoder_state)
+            self._decoder_state = {}
+        return self._exact_decoder
 
     def level_of(self, resolution: int | None) -> int:
         """Return the level whose head gives this resolution; None means the highest.

@@ -3,7 +3,7 @@
 import torch
 
 
-def training_dtype(precision: str, device: torch.device) -> torch.dtype:
+def map_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Floating type of the feature maps: bfloat16 where asked for, or with "auto" where the hardware has it."""
     if precision == "auto":
         if device.type == "cuda":

@@ -1,6 +1,6 @@
 """Many pictures that have styles in common: what they share is computed once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,15 @@ def decode_shared(
     *,
     breaths: bool = False,
     cache: CanvasCache | None = None,
+    exact: bool = False,
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Decode pictures, running every block once for all pictures whose styles are the same up to that block.
 
     The pictures form a tree: two of them share the canvases of blocks 0..k if their styles are bitwise equal there, and
-    the first half of block k + 1 too, in which no style has a part. The tree is walked depth first, `batch` canvases
-    of the largest block at a time; smaller blocks go through in larger groups of the same memory. So memory does not
-    grow with the number of pictures: at each block, there are at most some three such groups.
+    the first half of block k + 1 too, in which no style has a part. The tree is walked depth first. On a graphics card,
+    `batch` canvases of the largest block go through at a time, and smaller blocks in larger groups of the same memory;
+    on a processor, every canvas goes through by itself. So memory does not grow with the number of pictures: at each
+    block, there are at most some three such groups.
 
     Args:
         model: the model.
@@ -53,11 +55,13 @@ def decode_shared(
             look at other things between short pieces of work.
         cache: where pictures and canvases are looked up that were drawn before, and where those are put that may be
             wanted again: pictures, if they are few enough, and small canvases that several of them share.
+        exact: compute in float32, whatever the model's precision, and without the cache: for pictures that are kept.
 
     Yields:
         Which of the styles, and their pictures (b, 3, R, R), 1 <= b <= batch, as they are finished; every picture
-        comes once, those that the cache knows first. They equal those of Automodulator.decode but for the last digits.
-        Nothing is computed ahead: a caller who stops asking stops the work.
+        comes once, those that the cache knows first. They equal those that Automodulator.decode gives one by one: on a
+        processor to the bit, elsewhere but for the last digits. Nothing is computed ahead: a caller who stops asking
+        stops the work.
 
     Raises:
         ValueError: the styles have another shape, the resolution has no head, or the batch is not positive.
@@ -65,8 +69,17 @@ def decode_shared(
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
     styles, level = model._as_styles(styles).detach(), model.level_of(resolution)
-    shelf = None if cache is None else _Shelf(cache, model, styles, level)
-    return _pictures(_Tree(model, styles, level, batch, shelf, breaths=breaths))
+    shelf = None if cache is None or exact else _Shelf(cache, model, styles, level)
+    return _pictures(_Tree(model, styles, level, batch, shelf, breaths=breaths, exact=exact))
+
+
+def _draws_alone(model: "Automodulator") -> bool:
+    """Whether every picture goes through the blocks by itself.
+
+    On a processor a batch is hardly quicker where maps are small, and Winograd's kernel, for one, is slower with it.
+    And so the pictures are those of a renderer, to the bit, and each serves the other.
+    """
+    return model.device.type == "cpu"
 
 
 @torch.inference_mode()
@@ -103,7 +116,7 @@ class _Group:
 class _Shelf:
     """What a cache holds of the pictures of one call, and what of them is put into it.
 
-    A canvas may have been drawn alone, by a renderer, or among others; here one is as good as the other.
+    A canvas may have been drawn alone, as by a renderer, or among others; here one is as good as the other.
     """
 
     def __init__(self, cache: CanvasCache, model: "Automodulator", styles: Tensor, level: int) -> None:
@@ -111,39 +124,37 @@ class _Shelf:
         self._cache, self._level, self._last = cache, level, config.last_block(level)
         self._works = block_multiply_adds(config)
         plain = styles.cpu().numpy()  # (N, n_blocks, n)
-        self._alone = [canvas_keys(model, each, alone=True) for each in plain]
-        self._among = [canvas_keys(model, each, alone=False) for each in plain]
+        kinds = (True,) if _draws_alone(model) else (True, False)
+        self._keys = [[canvas_keys(model, each, alone=alone) for alone in kinds] for each in plain]  # the last is ours
         n_bytes = 4 * 3 * level_size(level) ** 2 * len(plain)
         self._takes_pictures = n_bytes <= cache.limit_bytes * _PICTURES_SHARE
 
     def pictures(self) -> dict[int, Tensor]:
         """Number -> picture (3, R, R), of those that need not be drawn."""
         found: dict[int, Tensor] = {}
-        for number in range(len(self._alone)):
-            picture = self._either(*(picture_key(key, self._level) for key in self._keys(number, self._last)))
+        for number, kinds in enumerate(self._keys):
+            picture = self._any(picture_key(keys[self._last], self._level) for keys in kinds)
             if picture is not None:
                 found[number] = picture
         return found
 
     def canvas(self, number: int, block: int) -> Tensor | None:
         """The canvas (1, C, H, W) that leaves a block of a picture, if it is there."""
-        return self._either(*self._keys(number, block))
+        return self._any(keys[block] for keys in self._keys[number])
 
     def put_canvas(self, number: int, block: int, canvas: Tensor) -> None:
         """Keep a canvas (1, C, H, W) that pictures share."""
         n_bytes = canvas.numel() * canvas.element_size()
         if n_bytes <= self._cache.limit_bytes * _CANVAS_SHARE:
-            self._cache.put(self._among[number][block], canvas, self._works[block])
+            self._cache.put(self._keys[number][-1][block], canvas, self._works[block])
 
     def put_picture(self, number: int, picture: Tensor) -> None:
         """Keep a picture (3, R, R)."""
         if self._takes_pictures:
-            self._cache.put(picture_key(self._among[number][self._last], self._level), picture, self._works[self._last])
+            key = picture_key(self._keys[number][-1][self._last], self._level)
+            self._cache.put(key, picture, self._works[self._last])
 
-    def _keys(self, number: int, block: int) -> tuple[bytes, bytes]:
-        return self._alone[number][block], self._among[number][block]
-
-    def _either(self, *keys: bytes) -> Tensor | None:
+    def _any(self, keys: Iterable[bytes]) -> Tensor | None:
         return next((self._cache.get(key) for key in keys if key in self._cache), None)
 
 
@@ -159,16 +170,18 @@ class _Tree:
         shelf: _Shelf | None,
         *,
         breaths: bool,
+        exact: bool,
     ) -> None:
         config = model.card.architecture
-        self.styles = styles * config.style_gain  # (N, n_blocks, n)
+        self.styles = styles  # (N, n_blocks, n)
         self.batch, self.shelf = batch, shelf
-        self._decoder, self._level, self._breaths = model._decoder, level, breaths
+        self._decoder = model._exactly() if exact else model._decoder
+        self._level, self._breaths = level, breaths
         self._last = config.last_block(level)
         self._ids = [_equal_rows(styles[:, i]) for i in range(self._last + 1)]  # of the style of each picture
         sizes = zip(config.block_levels, config.block_sizes, strict=True)
         values = [config.decoder_channels[block_level] * size**2 for block_level, size in sizes][: self._last + 1]
-        self._limits = [batch * max(values) // value for value in values]  # nodes at once
+        self._limits = [1 if _draws_alone(model) else batch * max(values) // value for value in values]  # nodes at once
 
     def start(self) -> Tensor:
         """The canvas (1, C, 4, 4) with which every picture starts."""
@@ -194,13 +207,14 @@ class _Tree:
                 grown = self._grown(block, canvases, needed, grown, grown_of)
                 rows = np.searchsorted(needed, group.parents[missing])
                 x = grown if len(rows) == len(needed) else grown[torch.from_numpy(rows).to(grown.device)]
-                grown, grown_of = grown[-1:].clone(), needed[-1:]  # its children may go on in the next group
+                grown = grown if len(needed) == 1 else grown[-1:].clone()  # its children may go on in the next group
+                grown_of = needed[-1:]
                 style = self.styles[torch.from_numpy(group.examples[missing]).to(x.device), block]
-                x = self._decoder.blocks[block].paint(x, style)  # type: ignore[operator]
+                x = self._decoder.blocks[block].paint(x, style)
                 self._put(block, group, missing, x)
                 known |= {int(node): x[i : i + 1] for i, node in enumerate(missing)}
             if len(missing) < len(group.parents):
-                x = torch.cat([known[node] for node in range(len(group.parents))])
+                x = known[0] if len(known) == 1 else torch.cat([known[node] for node in range(len(known))])
             if self._breaths:
                 size = level_size(self._level)
                 yield [], x.new_empty(0, 3, size, size)
@@ -250,7 +264,7 @@ class _Tree:
         if len(missing):
             whole = len(missing) == len(canvases)
             entering = canvases if whole else canvases[torch.from_numpy(missing).to(canvases.device)]
-            parts.append(self._decoder.blocks[block].grow(entering))  # type: ignore[operator]
+            parts.append(self._decoder.blocks[block].grow(entering))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _finished(self, canvases: Tensor, group: _Group) -> Iterator[tuple[list[int], Tensor]]:

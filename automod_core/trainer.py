@@ -32,7 +32,7 @@ from automod_core.model import (
     prepare_decoder_for_training,
     prepare_encoder_for_training,
 )
-from automod_core.precision import training_dtype
+from automod_core.precision import map_dtype
 from automod_core.robust import RobustLoss
 from automod_core.schedule import Moment, average_decay, cooldown_factor, moment_at
 from automod_core.train_config import TrainConfig
@@ -49,7 +49,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, device: torch.device, world: World | None = None) -> None:
         self.config, self.device, self.world = config, device, world or World()
-        self.dtype = training_dtype(config.precision, device)
+        self.dtype = map_dtype(config.precision, device)
         torch.manual_seed(config.seed)
         self.encoder, self.decoder = Encoder(config.model), Decoder(config.model)
         prepare_encoder_for_training(self.encoder, spectral_norm=config.spectral_norm)

@@ -1,0 +1,218 @@
+"""The two networks as they are used, not trained: compiled once from effective weights.
+
+Kernels are folded, turned and typed when a model is loaded, gains go into the maps that they scale, what does not depend
+on any code is computed beforehand, and each layer gets the kernel that is quickest for it (`convolutions.py`,
+docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is checked against.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from torch import Tensor
+
+from automod_core.config import BASE_SIZE, ModelConfig
+from automod_core.convolutions import Convolution, Same, layout, up_convolution
+from automod_core.hand_gradients import VARIANCE_FLOOR
+from automod_core.layers import LEAK
+
+_SHORT_SUM = 32 * 32  # values: up to here one kernel does all of AdaIN
+_PIECE = 1 << 12  # values that are summed one by one in float32
+_SURE_SPREAD = 0.05  # variance over squared mean, below which the quick way to the variance loses digits
+State = Mapping[str, Tensor]
+
+
+class DecoderGraph:
+    """theta, compiled: styles (B, n_blocks, n) -> pictures (B, 3, R, R), nominally in [-1, 1].
+
+    Source: Deep Automodulators, Sec. 3.1 and App. A.
+
+    Attributes:
+        config: the architecture.
+        blocks: what each block does, in its two halves.
+    """
+
+    def __init__(self, config: ModelConfig, state: State, dtype: torch.dtype = torch.float32) -> None:
+        """Compile.
+
+        Args:
+            config: the architecture.
+            state: name -> effective weight, float32, without the prefix "decoder.", on the device that is to compute.
+            dtype: floating type of the maps.
+        """
+        self.config, self._dtype = config, dtype
+        levels = config.block_levels
+        self.blocks = [
+            BlockGraph(_below(state, f"blocks.{i}."), config.style_gain, dtype, first=i == 0, enlarges=here > before)
+            for i, (before, here) in enumerate(zip((0, *levels), levels, strict=False))
+        ]
+        self._heads = [
+            (state[f"to_rgb.{i}.weight"].to(dtype), state[f"to_rgb.{i}.bias"].to(dtype)) for i in range(config.n_levels)
+        ]
+
+    def run(self, styles: Tensor, *, first: int = 0, last: int, canvas: Tensor | None = None) -> Tensor:
+        """Run blocks first..last (both included) and return the canvas that leaves block `last`.
+
+        Args:
+            styles: (B, >= last + 1, n), of norm 1; row i drives block i.
+            first: block to start at; last + 1 runs nothing.
+            last: block to end at.
+            canvas: what left block first - 1, (B, C, H, W); None only with first = 0 (a constant of ones).
+        """
+        if canvas is None:
+            if first != 0:
+                raise ValueError(f"a run that starts at block {first} needs the canvas that left block {first - 1}")
+            canvas = self.start(len(styles), styles.device)
+        for i in range(first, last + 1):
+            canvas = self.blocks[i](canvas, styles[:, i])
+        return canvas
+
+    def start(self, count: int, device: torch.device) -> Tensor:
+        """The canvases (B, C, 4, 4) with which all pictures start."""
+        shape = (count, self.config.decoder_channels[0], BASE_SIZE, BASE_SIZE)
+        return torch.ones(shape, dtype=self._dtype, device=device).to(memory_format=layout(self._dtype, device))
+
+    def picture(self, canvas: Tensor, level: int) -> Tensor:
+        """Turn the canvas that left the last block of `level` into a picture (B, 3, 4 * 2**level, 4 * 2**level)."""
+        return F.conv2d(canvas, *self._heads[level]).float()
+
+    def __call__(self, styles: Tensor, last: int | None = None) -> Tensor:
+        """Decode styles (B, n_blocks, n) into pictures (B, 3, 4 * 2**last, 4 * 2**last), float32.
+
+        Args:
+            styles: one code per block, of norm 1; rows of blocks beyond level `last` do not matter.
+            last: level whose picture is wanted; None means the highest one.
+        """
+        last = self.config.n_levels - 1 if last is None else last
+        return self.picture(self.run(styles, last=self.config.last_block(last)), last)
+
+
+class BlockGraph:
+    """One decoder block, compiled; see model.DecoderBlock."""
+
+    def __init__(self, state: State, gain: float, dtype: torch.dtype, *, first: bool, enlarges: bool) -> None:
+        weight, bias = state["conv0.weight"], state["conv0.bias"]
+        self._enlarges = enlarges
+        self._grow = up_convolution(weight, bias, dtype) if enlarges else Same(weight, bias, dtype)
+        self._blur = _blur_kernel(len(bias), dtype, weight.device) if enlarges else None
+        self._conv: Convolution | None = None
+        self._styles = [_style_map(state, 0, gain)]
+        if not first:
+            self._conv = Same(state["conv1.weight"], state["conv1.bias"], dtype)
+            self._styles.append(_style_map(state, 1, gain))
+        self._constant = None
+        if first:  # what enters is the same for all pictures
+            ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE, dtype=dtype, device=weight.device)
+            self._constant = _leaky(self._grow(ones.to(memory_format=layout(dtype, weight.device))))
+
+    def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
+        """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
+        return self.paint(self.grow(canvas), style)
+
+    def grow(self, canvas: Tensor) -> Tensor:
+        """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
+        if self._constant is not None:
+            return self._constant.expand(len(canvas), -1, -1, -1)
+        x = self._grow(canvas)
+        if self._blur is not None:
+            x = F.conv2d(x, self._blur, padding=1, groups=x.shape[1])
+        return _leaky(x)
+
+    def paint(self, x: Tensor, style: Tensor) -> Tensor:
+        """The rest: what `grow` gave, which is left as it is, and a style (B, n) of norm 1 -> canvas that leaves."""
+        x = adain(x, F.linear(style, *self._styles[0]))
+        if self._conv is not None:
+            x = adain(_leaky(self._conv(x)), F.linear(style, *self._styles[1]))
+        return x
+
+
+class EncoderGraph:
+    """phi, compiled: pictures (B, 3, R, R) in [-1, 1] -> codes (B, n), float32 of norm 1.
+
+    Source: Deep Automodulators, App. A.
+    """
+
+    def __init__(self, config: ModelConfig, state: State, dtype: torch.dtype = torch.float32) -> None:
+        """Compile; arguments as those of DecoderGraph, without the prefix "encoder."."""
+        self._dtype = dtype
+        top = config.n_levels - 1
+        self._from_rgb = (state[f"from_rgb.{top}.weight"].to(dtype), state[f"from_rgb.{top}.bias"].to(dtype))
+        stages = [_below(state, f"stages.{i}.") for i in range(top, -1, -1)]
+        self._convs = [
+            (Same(s["conv0.weight"], s["conv0.bias"], dtype), Same(s["conv1.weight"], s["conv1.bias"], dtype))
+            for s in stages[:-1]
+        ]
+        last = stages[-1]
+        self._last_conv = Same(last["conv0.weight"], last["conv0.bias"], dtype)
+        self._to_code = (last["conv1.weight"].flatten(1).to(dtype), last["conv1.bias"].to(dtype))  # (n, C * 4 * 4)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Encode pictures (B, 3, R, R) in [-1, 1] into codes (B, n), float32 of norm 1."""
+        x = images.to(self._dtype, memory_format=layout(self._dtype, images.device))
+        x = F.conv2d(x, *self._from_rgb)
+        for conv0, conv1 in self._convs:
+            x = F.avg_pool2d(_leaky(conv1(_leaky(conv0(x)))), 2)
+        x = _leaky(self._last_conv(x))
+        return F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
+
+
+def adain(x: Tensor, style: Tensor) -> Tensor:
+    """Normalise each feature map, then give it a new standard deviation and mean; without a gradient.
+
+    Args:
+        x: feature maps (B, C, H, W) with H * W > 1, left as they are.
+        style: (B, 2 C), float32: the new standard deviations s, then the new means m.
+
+    Returns:
+        s * (x - mean) / std + m, shaped and typed as x; std is the unbiased one (N - 1), without an epsilon.
+
+    Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
+    """
+    b, c, h, w = x.shape
+    scale, shift = (half.reshape(-1) for half in style.chunk(2, dim=1))  # (B * C,) each
+    if x.is_contiguous():
+        maps = x.view(1, b * c, h, w)  # every map of every picture is a channel of its own
+        if h * w <= _SHORT_SUM:
+            return _normalised(maps, None, None, scale, shift).view(x.shape)
+        return _normalised(maps, *_moments(maps[0].flatten(1)), scale, shift).view(x.shape)
+    pictures = zip(x.split(1), scale.view(b, c), shift.view(b, c), strict=True)
+    parts = [_normalised(part, None, None, s, m) for part, s, m in pictures]
+    y = parts[0] if b == 1 else torch.cat(parts)
+    return y.contiguous(memory_format=torch.channels_last)
+
+
+def _normalised(x: Tensor, mean: Tensor | None, variance: Tensor | None, scale: Tensor, shift: Tensor) -> Tensor:
+    """Batch-norm's kernel over maps (1, M, H, W) with factors (M,); it divides by the biased std, which s puts right."""
+    count = x.shape[2] * x.shape[3]
+    scale = scale * ((count - 1) / count) ** 0.5
+    return F.batch_norm(x, mean, variance, scale, shift, training=mean is None, eps=VARIANCE_FLOOR)
+
+
+def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (M,) of maps (M, N), float32, as exact as the maps."""
+    m, count = maps.shape
+    mean = maps.sum(1) / count
+    squares = torch.linalg.vector_norm(maps.view(m, -1, min(count, _PIECE)), dim=2).square().sum(1) / count
+    variance = squares - mean.square()
+    narrow = (variance < _SURE_SPREAD * mean.square()).nonzero()[:, 0]
+    if len(narrow):
+        variance[narrow] = (maps[narrow] - mean[narrow, None]).square().sum(1) / count
+    return mean, variance
+
+
+def _leaky(x: Tensor) -> Tensor:
+    """LeakyReLU in place of what a convolution gave, which nothing else needs."""
+    return F.leaky_relu_(x, LEAK)
+
+
+def _style_map(state: State, number: int, gain: float) -> tuple[Tensor, Tensor]:
+    return state[f"style{number}.weight"] * gain, state[f"style{number}.bias"]
+
+
+def _blur_kernel(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    taps = torch.tensor([1.0, 2.0, 1.0], device=device) / 4
+    return torch.outer(taps, taps).to(dtype).expand(channels, 1, 3, 3).contiguous()
+
+
+def _below(state: State, prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

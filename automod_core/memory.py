@@ -1,0 +1,31 @@
+"""How this process gives memory back to the system."""
+
+import ctypes
+import sys
+from functools import cache
+
+# Of mallopt, in glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_KEPT_BYTES = 512 << 20  # what is free at the end of the heap beyond this goes back to the system
+_LARGEST_MAP_BYTES = 256 << 20
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let feature maps that were freed be used again, instead of being returned to the system and asked for anew.
+
+    With glibc's defaults every large block is mapped into the process when it is made, cleared page by page when it is
+    first written, and unmapped when it is freed: that takes half as long as the computation itself
+    (docs/performance.md). Call it before other threads are started: their heaps cannot hold large blocks, so those that
+    begin later share the one that can.
+
+    Returns:
+        Whether that could be set: only with glibc, as on most of Linux.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "gnu_get_libc_version"):
+        return False
+    settings = {_M_MMAP_THRESHOLD: _LARGEST_MAP_BYTES, _M_TRIM_THRESHOLD: _KEPT_BYTES, _M_ARENA_MAX: 1}
+    return all(library.mallopt(name, value) == 1 for name, value in settings.items())
