@@ -21,6 +21,7 @@ from automod_studio.widgets.canvas import Canvas
 from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer
 from automod_studio.widgets.images import to_array
 from automod_studio.workers import engine as engine_module
+from automod_studio.workers import preview_choice
 from automod_studio.workers.engine import Engine, Loaded
 from automod_studio.workers.engine_service import EngineService
 from automod_studio.workers.requests import (
@@ -143,13 +144,14 @@ def test_a_picture_without_preview_is_finished_though_a_newer_one_waits(slow: Sl
     assert kinds(slow.draw(slow.render(0, 0.3))) == [(64, False)]
 
 
-def test_a_preview_shows_what_moves(slow: Slow) -> None:
-    """A smaller one than the first block that moves would stand still."""
-    slow.times.block_ms = (5, 5, 10, 120, 500)
-    slow.draw(slow.render(0, 0.0))
-    assert kinds(slow.draw(slow.render(3, 0.3))) == [(32, True), (64, False)]
-    assert kinds(slow.draw(slow.render(2, 0.6))) == [(32, True), (64, False)]
-    assert kinds(slow.draw(slow.render(4, 0.9))) == [(32, True), (64, False)]  # the colours follow the last style
+def test_a_preview_shows_what_moves(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one that is smaller than what the first block that moves draws, nothing would."""
+    monkeypatch.setattr(preview_choice, "LEAST_SIDE", 4)
+    slow.times.block_ms = (5, 5, 10, 110, 500)
+    # The colours of every preview follow the last style.
+    for first_moving, side in ((0, 16), (2, 16), (3, 32), (4, 32)):
+        slow.draw(slow.render(0, 0.0))
+        assert kinds(slow.draw(slow.render(first_moving, 0.5))) == [(side, True), (64, False)]
 
 
 def test_going_back_to_a_picture_is_no_work(slow: Slow) -> None:
