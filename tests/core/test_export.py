@@ -51,6 +51,7 @@ def test_export_of_a_checkpoint(folder: Path, target: Path, which: str, images: 
     assert model.resolution == size
     assert (card.name, card.images_seen, card.notes) == ("Tiny run", images, "half done")
     assert (card.preview, card.prior_sha256) == ("", "")
+    assert model.has_preview_heads == (size > 4)
 
 
 def test_export_of_the_best(folder: Path, target: Path) -> None:

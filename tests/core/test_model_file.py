@@ -20,6 +20,7 @@ from automod_core.model_file import (
     PRIOR_MEAN,
     ModelCard,
     expected_shapes,
+    preview_shapes,
     read_card,
     read_model,
     save_model,
@@ -49,6 +50,10 @@ def weights(seed: int = 0) -> dict[str, Tensor]:
 
 def prior() -> dict[str, Tensor]:
     return {PRIOR_MEAN: torch.full((4,), 0.4), PRIOR_FACTOR: torch.tensor(0.1).expand(4, 4).tril()}
+
+
+def heads() -> dict[str, Tensor]:
+    return {name: torch.full(shape, 0.3) for name, shape in preview_shapes(CONFIG).items()}
 
 
 @pytest.fixture
@@ -128,7 +133,7 @@ def test_extra_bytes_at_the_end(model: Path) -> None:
     refused(model)
 
 
-@pytest.mark.parametrize("extra", [{}, prior()], ids=["plain", "prior"])
+@pytest.mark.parametrize("extra", [{}, prior() | heads()], ids=["plain", "prior and preview heads"])
 def test_a_changed_byte_is_refused_or_harmless(model: Path, extra: dict[str, Tensor]) -> None:
     """No byte can change a weight or the prior unnoticed, and none makes anything but a UserError."""
     save_model(model, CARD, weights() | extra)
