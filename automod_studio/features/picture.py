@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +13,7 @@ from automod_studio.document.model import Document, same_picture
 from automod_studio.features.feature import Part
 from automod_studio.studio import Studio
 from automod_studio.windows import save
+from automod_studio.workers.requests import SavePicture
 
 
 class PicturePart(Part):
@@ -61,10 +64,18 @@ class PicturePart(Part):
         """Drag the picture out of a widget; returns when it was dropped or given up."""
         if self.studio.shown is None:
             return
+        document, image = self.studio.shown
         try:
-            self.drag_out.start(widget, *self.studio.shown)
+            self.drag_out.start(widget, document, image, partial(self._draw_anew, document))
         except UserError as error:
             self.studio.message.emit(str(error), "", "error")
+
+    def _draw_anew(self, document: Document, path: Path) -> None:
+        """While a file is dragged, put the picture into it as exactly as it would be saved; that may take a second."""
+        drawn = self.studio.on_canvas
+        if drawn is not None and drawn.precision != "float32":
+            service = self.studio.service
+            service.ask(SavePicture(service.next_id(), path, document), lambda _reply: None)
 
     def close(self) -> None:
         """Delete the files that were dragged out."""

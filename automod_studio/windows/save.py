@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,25 @@ class DragOut:
         mime.setImageData(to_qimage(image).copy())
         return mime
 
-    def start(self, widget: QWidget, document: Document, image: np.ndarray) -> None:
-        """Run the drag; returns when the picture was dropped or the drag was given up."""
+    def start(
+        self, widget: QWidget, document: Document, image: np.ndarray, written: Callable[[Path], None] | None = None
+    ) -> None:
+        """Run the drag; returns when the picture was dropped or the drag was given up.
+
+        Args:
+            widget: that is dragged from.
+            document: what is in the picture.
+            image: (H, W, 3) uint8.
+            written: told the file before the drag begins.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
         drag = QDrag(widget)
-        drag.setMimeData(self.mime(document, image))
+        mime = self.mime(document, image)
+        if written is not None:
+            written(Path(mime.urls()[0].toLocalFile()))
+        drag.setMimeData(mime)
         drag.setPixmap(to_pixmap(image, _DRAG_EDGE, widget.devicePixelRatioF()))
         drag.setHotSpot(QPoint(_DRAG_EDGE // 2, _DRAG_EDGE // 2))
         drag.exec(Qt.DropAction.CopyAction)

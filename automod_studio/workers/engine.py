@@ -152,6 +152,7 @@ class Engine:
             full_size=ref.resolution,
             first_block=plan.first_block,
             n_blocks=ref.n_blocks,
+            precision=self.use(ref).model.precision,
         )
 
     def answer(self, request: Any) -> Iterator[object]:
@@ -191,7 +192,7 @@ class Engine:
             yield ModelLoaded(request.id, request.path, trouble=trouble)
 
     def _open(self, path: str) -> Loaded:
-        model = load_model(path, device=self._device)
+        model = load_model(path, device=self._device, precision="auto")
         ref = ref_of(path, model.card)
         loaded = Loaded(model, Renderer(model, self.cache), ref)
         self._models[ref.hash] = loaded
@@ -335,7 +336,7 @@ class Engine:
                 raise UserError("There is no picture to save yet: add a photo first.")
             model, recipe = document.model, recipe_of(document)
             styles = styles_of(recipe)[None]
-            image, _notice = self.with_fallback(lambda: to_uint8(self.use(model).model.decode(styles)[0]))
+            image, _notice = self.with_fallback(lambda: to_uint8(self.use(model).model.decode(styles, exact=True)[0]))
             saved_picture.write(request.path, image, document)
             return PictureSaved(request.id, request.path, document)
         except Exception as error:  # noqa: BLE001 - thread boundary

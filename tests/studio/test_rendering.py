@@ -8,7 +8,7 @@ from weakref import ref as weak
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QPointF
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QDrag, QGuiApplication
 
 from automod_core.automodulator import load_model
 from automod_core.latent import random_codes
@@ -392,6 +392,20 @@ def test_what_is_changed_before_its_picture_is_there_is_not_copied(qtbot, window
     window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.6, False)
     reply(window, 16)
     assert QGuiApplication.clipboard().image().isNull()
+
+
+def test_a_file_that_is_dragged_out_becomes_exact(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:
+    qtbot.waitUntil(lambda: window.studio.shown[0] is window.studio.document)
+    monkeypatch.setattr(QDrag, "exec", lambda *_args: None)
+    asked: list[SavePicture] = []
+    monkeypatch.setattr(window.studio.service, "ask", lambda request, _answered: asked.append(request))
+    window.studio.on_canvas = replace(window.studio.on_canvas, precision="float32")
+    window.picture.start_drag(window.canvas)
+    assert asked == []
+    window.studio.on_canvas = replace(window.studio.on_canvas, precision="bfloat16")
+    window.picture.start_drag(window.canvas)
+    assert [request.document for request in asked] == [window.studio.document]
+    assert asked[0].path.is_file()
 
 
 def test_requests_tell_whether_a_slider_is_held(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:
