@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automod_core.images import level as fidelity_word
-from automod_studio.document.edits import default_weights, is_default
+from automod_studio.document.edits import SAME_SHARE, default_weights, is_default
 from automod_studio.document.model import Document, ModelRef, Source
 
 #: What each range tends to change, in words.
@@ -84,7 +84,8 @@ def mixer_view(document: Document) -> MixerView:
     """The mixer of a document; no ranges without a model."""
     if document.model is None:
         return MixerView((), (), changed=False)
-    ranges = tuple(_range_view(document, document.model, name) for name in document.model.scale_ranges)
+    default = default_weights(document.model, len(document.sources))
+    ranges = tuple(_range_view(document, document.model, name, default) for name in document.model.scale_ranges)
     sources = tuple((source.letter, source.name, source.color) for source in document.sources)
     return MixerView(sources, ranges, changed=not is_default(document))
 
@@ -109,23 +110,22 @@ def _advice(level: str, model: ModelRef | None) -> tuple[str, str]:
     return "", ""
 
 
-def _range_view(document: Document, model: ModelRef, name: str) -> RangeView:
+def _range_view(document: Document, model: ModelRef, name: str, default: np.ndarray) -> RangeView:
+    """A range; `default` (n_blocks, n_sources) are the shares that Reset returns to."""
     blocks = model.blocks_of(name)
     shares = document.weights[list(blocks)]  # (blocks of the range, n_sources)
-    default = default_weights(model, len(document.sources))[list(blocks)]
+    moved = (np.abs(shares - default[list(blocks)]) > SAME_SHARE).any(axis=1)  # (blocks of the range,)
     return RangeView(
         name=name,
         title=name.capitalize(),
         hint=_HINTS.get(name, ""),
         pixels=_range_text(model, blocks),
-        shares=tuple(float(s) for s in shares.mean(axis=0)),
+        shares=tuple(shares.mean(axis=0).tolist()),
         mixed=bool(np.ptp(shares, axis=0).max(initial=0.0) > 1e-6),
-        changed=not np.allclose(shares, default, atol=1e-6),
+        changed=bool(moved.any()),
         blocks=tuple(
-            BlockView(
-                block, block_text(model, block), tuple(float(s) for s in row), not np.allclose(row, plain, atol=1e-6)
-            )
-            for block, row, plain in zip(blocks, shares, default, strict=True)
+            BlockView(block, block_text(model, block), tuple(row), changed)
+            for block, row, changed in zip(blocks, shares.tolist(), moved.tolist(), strict=True)
         ),
     )
 

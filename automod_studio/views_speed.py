@@ -20,7 +20,9 @@ class SpeedFigures:
         self._steps_ms: deque[float] = deque(maxlen=_KEPT)  # of the first picture of each step
 
     def take(self, reply: Rendered) -> None:
-        """Take note of a picture that is shown."""
+        """Take note of a picture that is shown; one that was only looked up, as at the end of a drag, tells nothing."""
+        if self._last is not None and reply.n_blocks and reply.first_block >= reply.n_blocks:
+            return
         if self._last is None or reply.id != self._last.id:
             self._steps_ms.append(reply.elapsed_ms)
         self._last = reply
@@ -71,8 +73,4 @@ def percentile_95(times: deque[float]) -> float:
 
 
 def _reused(first_block: int, n_blocks: int) -> str:
-    if first_block >= n_blocks:
-        return "nothing had to be computed anew"
-    if first_block == 0:
-        return f"all {n_blocks} blocks computed anew"
-    return f"restarted at block {first_block + 1} of {n_blocks}"
+    return f"Restarted at block {first_block + 1} of {n_blocks}" if first_block else f"All {n_blocks} blocks anew"
