@@ -133,7 +133,7 @@ def canvas_keys(model: "Automodulator", styles: np.ndarray, *, alone: bool) -> l
         alone: whether the picture is drawn by itself. One that is drawn among others may differ in its last digits,
             and has other keys.
     """
-    traits = (model.hash, _precision(model), str(model.device), "alone" if alone else "among others")
+    traits = (model.hash, model.precision, str(model.device), "alone" if alone else "among others")
     key = _digest(*(trait.encode() for trait in traits))
     return [key := _digest(key, np.ascontiguousarray(style).tobytes()) for style in styles]
 
@@ -146,10 +146,6 @@ def picture_key(canvas_key: bytes, level: int) -> bytes:
 def confidence_key(canvas_key: bytes) -> bytes:
     """Name the confidence (see variations.py) in the picture of the last canvas."""
     return _digest(canvas_key, b"confidence")
-
-
-def _precision(model: "Automodulator") -> str:
-    return getattr(model, "precision", "float32")
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -134,3 +134,5 @@ def test_keys_of_models_differ(model: Automodulator, tiny_model_path: Path) -> N
     styles = random_codes(4, 16, 0).numpy()
     other = load_model(tiny_model_path, "cpu")
     assert canvas_keys(model, styles, alone=True)[0] != canvas_keys(other, styles, alone=True)[0]
+    half = load_model(tiny_model_path, "cpu", precision="bfloat16")
+    assert canvas_keys(half, styles, alone=True)[0] != canvas_keys(other, styles, alone=True)[0]

@@ -243,6 +243,14 @@ def test_previews_take_the_fitted_heads_and_the_canvases_go_on(model: Automodula
     assert torch.equal(renderer.render(styles, 8, preview=True), preview)
 
 
+def test_equals_decode_in_half_the_digits_too_and_keeps_the_formats_apart(other_model_path: Path) -> None:
+    cache, styles = CanvasCache(), some_styles()
+    half, full = (load_model(other_model_path, "cpu", precision=each) for each in ("bfloat16", "float32"))
+    for model in (half, full, half):
+        assert torch.equal(Renderer(model, cache).render(styles), model.decode(styles[None])[0])
+    assert Renderer(half, cache).first_change(styles) == 4
+
+
 def test_recovers_from_a_failure_in_the_middle(model: Automodulator, monkeypatch: pytest.MonkeyPatch) -> None:
     renderer, styles = Renderer(model), some_styles()
     renderer.render(styles)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from automod_core import shared_decode
 from automod_core.automodulator import Automodulator, load_model
 from automod_core.canvas_cache import CanvasCache
 from automod_core.latent import random_codes
@@ -81,6 +82,24 @@ class Counted:
         return call
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every canvas goes through the blocks by itself, as those of large models do on a processor."""
+    monkeypatch.setattr(shared_decode, "_LONG_WORK", 0)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("resolution", [None, 8])
+def test_alone_equals_one_by_one_to_the_bit(extra_model_path, batch: int, resolution: int | None) -> None:
+    model = load_model(extra_model_path, "cpu")
+    styles = torch.cat([assorted(30, 5, seed=1), random_codes(5, 16, 2)[:, None].expand(-1, 5, -1)])
+    cache = CanvasCache(200_000)
+    for _ in range(2):
+        found = collected(model, styles, resolution, batch, cache)
+        assert torch.equal(found, one_by_one(model, styles, resolution))
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("batch", [1, 3, 100])
 @pytest.mark.parametrize("resolution", [None, 8])
@@ -140,6 +159,16 @@ def test_pictures_come_while_others_wait_and_stopping_stops_the_work(model: Auto
     assert numbers == [0, 1, 2, 3, 4, 5]  # in order where nothing is shared
     pictures.close()
     assert counted.painted[3] == 6
+
+
+@pytest.mark.usefixtures("alone")
+def test_canvases_that_go_by_themselves_share_as_much(model: Automodulator, monkeypatch) -> None:
+    styles, counted = grid(5, 3, 3), Counted(model, monkeypatch)
+    found = list(decode_shared(model, styles, breaths=True))
+    assert counted.largest == [1, 1, 1, 1]
+    assert counted.painted == [5, 5, 5, 25]
+    assert counted.grown == [1, 5, 5, 5]
+    assert len(found) == 25 + counted.groups  # a breath after every block of every picture
 
 
 def test_breaths_come_after_every_group_of_a_block(model: Automodulator, monkeypatch) -> None:
@@ -206,6 +235,15 @@ def test_a_renderer_takes_nothing_that_was_drawn_among_others(model: Automodulat
     assert torch.equal(renderer.render(styles[0]), model.decode(styles[:1])[0])
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_cell_that_is_chosen_is_there_already(model: Automodulator) -> None:
+    cache, styles = CanvasCache(), grid(3, 2, 3)
+    collected(model, styles, cache=cache)
+    renderer = Renderer(model, cache)
+    assert renderer.first_change(styles[4]) == 4
+    assert torch.equal(renderer.render(styles[4]), model.decode(styles[4:5])[0])
+
+
 @pytest.mark.parametrize("limit_bytes", [0, 10_000, 50_000, 1 << 20])
 def test_any_calls_with_caches_of_any_size_equal_decode(model: Automodulator, limit_bytes: int) -> None:
     cache, pool = CanvasCache(limit_bytes), assorted(12, 4, seed=4)
@@ -224,6 +262,16 @@ def test_many_pictures_do_not_push_out_what_is_in_the_cache(model: Automodulator
     collected(model, grid(3, 2, 3), cache=cache)
     assert Renderer(model, cache).first_change(some) == 4
     assert cache.used_bytes < 3 * picture
+
+
+def test_pictures_to_keep_are_computed_in_float32_whatever_the_model_does(other_model_path: Path) -> None:
+    model, cache = load_model(other_model_path, "cpu", precision="bfloat16"), CanvasCache()
+    styles = grid(2, 1, 2)
+    rough = collected(model, styles, cache=cache)
+    found = torch.cat([pictures for _, pictures in decode_shared(model, styles, cache=cache, exact=True)])
+    exact = one_by_one(load_model(other_model_path, "cpu"), styles)
+    torch.testing.assert_close(found, exact, rtol=0, atol=1e-5)
+    assert 1e-3 < (rough - exact).abs().max() < 0.2
 
 
 def test_what_does_not_fit_is_told_at_once(model: Automodulator) -> None:
