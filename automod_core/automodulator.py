@@ -1,6 +1,6 @@
 """The loaded model, as everything but training sees it: encode photos, decode styles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -149,11 +149,21 @@ class Automodulator:
         Raises:
             ValueError: the pictures have another shape.
         """
-        size = self.resolution
-        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
-            raise ValueError(f"images must be (B, 3, {size}, {size}), got {tuple(images.shape)}")
-        chunks = images.split(max(1, _CHUNK_PIXELS // size**2))
+        chunks = self._as_images(images).split(max(1, _CHUNK_PIXELS // self.resolution**2))
         return torch.cat([self._encoder(chunk.to(self.device, torch.float32)) for chunk in chunks])
+
+    @torch.inference_mode()
+    def encode_in_steps(self, images: Tensor) -> Iterator[Tensor | None]:
+        """Encode few pictures as `encode` does, for a caller who has to look at other things in between.
+
+        Yields:
+            None after every part of the work, and at last the codes (B, n).
+
+        Raises:
+            ValueError: the pictures have another shape.
+        """
+        for x in self._encoder.steps(self._as_images(images).to(self.device, torch.float32)):
+            yield x if x.ndim == 2 else None
 
     @torch.inference_mode()
     def decode(self, styles: Tensor, resolution: int | None = None, *, exact: bool = False) -> Tensor:
@@ -219,6 +229,12 @@ class Automodulator:
         if resolution not in sizes:
             raise ValueError(f"resolution must be one of {sizes}, got {resolution}")
         return sizes.index(resolution)
+
+    def _as_images(self, images: Tensor) -> Tensor:
+        size = self.resolution
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
+            raise ValueError(f"images must be (B, 3, {size}, {size}), got {tuple(images.shape)}")
+        return images
 
     def _as_styles(self, styles: Tensor) -> Tensor:
         if styles.ndim == 2 and styles.shape[1] == self.code_size:

@@ -1,11 +1,11 @@
 """The two networks as they are used, not trained: compiled once from effective weights.
 
-Kernels are folded, turned and typed when a model is loaded, gains go into the maps that they scale, what does not depend
-on any code is computed beforehand, and each layer gets the kernel that is quickest for it (`convolutions.py`,
+Kernels are folded, turned and typed when a model is loaded, gains go into the maps that they scale, what does not
+depend on any code is computed beforehand, and each layer gets the kernel that is quickest for it (`convolutions.py`,
 docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is checked against.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
@@ -148,12 +148,20 @@ class EncoderGraph:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Encode pictures (B, 3, R, R) in [-1, 1] into codes (B, n), float32 of norm 1."""
+        x = images
+        for x in self.steps(images):  # noqa: B007 - the last one counts
+            pass
+        return x
+
+    def steps(self, images: Tensor) -> Iterator[Tensor]:
+        """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
         x = images.to(self._dtype, memory_format=layout(self._dtype, images.device))
         x = F.conv2d(x, *self._from_rgb)
         for conv0, conv1 in self._convs:
             x = F.avg_pool2d(_leaky(conv1(_leaky(conv0(x)))), 2)
+            yield x
         x = _leaky(self._last_conv(x))
-        return F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
+        yield F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
 
 
 def adain(x: Tensor, style: Tensor) -> Tensor:
@@ -182,7 +190,7 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
 
 
 def _normalised(x: Tensor, mean: Tensor | None, variance: Tensor | None, scale: Tensor, shift: Tensor) -> Tensor:
-    """Batch-norm's kernel over maps (1, M, H, W) with factors (M,); it divides by the biased std, which s puts right."""
+    """Batch-norm's kernel over maps (1, M, H, W), factors (M,); it divides by the biased std, which s puts right."""
     count = x.shape[2] * x.shape[3]
     scale = scale * ((count - 1) / count) ** 0.5
     return F.batch_norm(x, mean, variance, scale, shift, training=mean is None, eps=VARIANCE_FLOOR)

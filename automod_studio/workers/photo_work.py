@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -113,51 +114,63 @@ def _encoded(
         Codes (B, n) float32, reconstructions (B, R, R, 3) uint8, and what the user should know.
     """
     images = to_tensor(crops)
-    start = time.perf_counter()
-    codes, notice = engine.with_fallback(lambda: engine.use(ref).model.encode(images).cpu())
-    longest_s = time.perf_counter() - start
-    yield None
-    steps, pictures = _Decoding(engine, ref, codes, keep=keep), None
-    while pictures is None:
+    codes, told, encode_s = yield from _taken(engine, ref, lambda model: model.encode_in_steps(images))
+    keeps = keep and len(crops) == 1
+    pictures, told_then, decode_s = yield from _taken(
+        engine, ref, lambda model: _kept(engine, model, codes) if keeps else _together(model, codes)
+    )
+    _pace(engine, ref).note(len(crops), max(encode_s, decode_s))
+    return codes.cpu().numpy(), to_uint8(pictures), told or told_then
+
+
+def _taken(
+    engine: Engine, ref: ModelRef, work: Callable[[Automodulator], Iterator[Tensor | None]]
+) -> Generator[None, None, tuple[Tensor, str, float]]:
+    """Let a model work in steps; return what comes at last, what the user should know, and the longest step's seconds.
+
+    The work is begun anew if the graphics card gives up and the processor takes over.
+    """
+    model: Automodulator | None = None
+    steps: Iterator[Tensor | None] = iter(())
+
+    def step() -> Tensor | None:
+        nonlocal model, steps
+        used = engine.use(ref).model
+        if used is not model:
+            model, steps = used, work(used)
+        result = next(steps)
+        return None if result is None else result.cpu()  # waits, so that a graphics card gives up here if at all
+
+    result, notice, longest_s = None, "", 0.0
+    while result is None:
         start = time.perf_counter()
-        pictures, told = engine.with_fallback(steps.take)
+        result, told = engine.with_fallback(step)
         longest_s, notice = max(longest_s, time.perf_counter() - start), notice or told
         yield None
-    _pace(engine, ref).note(len(crops), longest_s)
-    return codes.numpy(), pictures, notice
+    return result, notice, longest_s
 
 
-class _Decoding:
-    """Pictures of codes (B, n), decoded together, block by block."""
+def _together(model: Automodulator, codes: Tensor) -> Iterator[Tensor | None]:
+    """Pictures (B, 3, R, R) of codes (B, n), decoded together, block by block."""
+    found = torch.empty(len(codes), 3, model.resolution, model.resolution)
+    for numbers, pictures in decode_shared(model, codes, batch=len(codes), breaths=True):
+        found[numbers] = pictures.cpu()
+        yield None
+    yield found
 
-    def __init__(self, engine: Engine, ref: ModelRef, codes: Tensor, *, keep: bool) -> None:
-        self._engine, self._ref, self._codes = engine, ref, codes
-        self._keep = keep and len(codes) == 1
-        self._model: Automodulator | None = None
-        self._steps: Iterator[Tensor | None] = iter(())
 
-    def take(self) -> np.ndarray | None:
-        """Go through one block; the pictures (B, R, R, 3) uint8 after the last one."""
-        model = self._engine.use(self._ref).model
-        if model is not self._model:  # the first step, or another device after a graphics card gave up
-            self._model = model
-            self._steps = self._kept(model) if self._keep else self._together(model)
-        pictures = next(self._steps)
-        return None if pictures is None else to_uint8(pictures)
+def _kept(engine: Engine, model: Automodulator, code: Tensor) -> Iterator[Tensor | None]:
+    """The picture (1, 3, R, R) of a code (1, n), block by block, which the cache holds afterwards.
 
-    def _together(self, model: Automodulator) -> Iterator[Tensor | None]:
-        for numbers, pictures in decode_shared(model, self._codes, batch=len(self._codes), breaths=True):
-            yield pictures[np.argsort(numbers)] if numbers else None
-
-    def _kept(self, model: Automodulator) -> Iterator[Tensor | None]:
-        """One picture, which the cache holds afterwards; the renderer of the sliders keeps its own canvases."""
-        renderer, styles = Renderer(model, self._engine.cache), expand(self._codes, model.n_blocks)[0]
-        while True:
-            asked = itertools.count()
-            try:
-                yield renderer.render(styles, cancelled=lambda: next(asked) > 0)[None]  # noqa: B023 - asked at once
-            except Cancelled:  # after one block, which is not drawn again
-                yield None
+    The renderer of the sliders keeps its own canvases.
+    """
+    renderer, styles = Renderer(model, engine.cache), expand(code, model.n_blocks)[0]
+    while True:
+        asked = itertools.count()
+        try:
+            yield renderer.render(styles, cancelled=lambda: next(asked) > 0)[None]  # noqa: B023 - asked at once
+        except Cancelled:  # after one block, which is not drawn again
+            yield None
 
 
 def _pace(engine: Engine, ref: ModelRef) -> Pace:

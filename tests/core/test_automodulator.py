@@ -45,6 +45,14 @@ def test_encode(model: Automodulator) -> None:
 def test_encode_refuses_other_shapes(model: Automodulator, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"images must be \(B, 3, 32, 32\)"):
         model.encode(torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"images must be \(B, 3, 32, 32\)"):
+        next(model.encode_in_steps(torch.zeros(shape)))
+
+
+def test_encode_in_steps_breathes_between_the_stages(model: Automodulator) -> None:
+    *breaths, codes = model.encode_in_steps(pictures(3))
+    assert breaths == [None] * 3
+    assert torch.equal(codes, model.encode(pictures(3)))
 
 
 @pytest.mark.parametrize("resolution", [4, 8, 16, 32])

@@ -189,12 +189,12 @@ def test_a_drop_that_is_stopped_leaves_no_thread(tiny_model_path: Path, tmp_path
     assert not reading_threads()
 
 
-def test_renders_pass_between_encoding_and_every_block_of_the_reconstruction(tiny_model_path, tmp_path) -> None:
+def test_renders_pass_between_stages_of_the_encoder_and_blocks_of_the_decoder(tiny_model_path, tmp_path) -> None:
     engine = Engine()
     ref = opened(engine, tiny_model_path)
-    answers = iter(list(engine.answer(LoadPhotos(2, tuple(items_in(tmp_path, 1)), ref)))[::-1])
-    assert next(answers).last
-    assert [next(answers) for _ in range(1 + ref.n_blocks)] == [None] * (1 + ref.n_blocks)
+    backwards = iter(list(engine.answer(LoadPhotos(2, tuple(items_in(tmp_path, 1)), ref)))[::-1])
+    assert next(backwards).last
+    assert all(next(backwards) is None for _ in range(2 * ref.n_blocks))
 
 
 def test_the_mix_of_the_first_photo_alone_is_drawn_already(other_model_path: Path, tmp_path: Path) -> None:
