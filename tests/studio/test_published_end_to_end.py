@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from automod_core import preview_heads
 from automod_core.automodulator import load_model
 from automod_core.published import find
 from automod_studio.windows.published_dialog import PublishedDialog
@@ -21,7 +22,9 @@ def test_a_cut_download_is_gone_on_with_and_becomes_a_model(
     qtbot: Any,
     server: Server,  # noqa: F811 - the fixture
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(preview_heads, "_MOST", 2)  # pictures: nobody looks at the previews
     file = io.BytesIO()
     torch.save(reference.build_checkpoint(), file)
     behaviour, content = server.behaviour, file.getvalue()
@@ -42,5 +45,6 @@ def test_a_cut_download_is_gone_on_with_and_becomes_a_model(
     assert behaviour.requests[-1][1].startswith("bytes=")
     model = load_model(blocker.args[0], device="cpu")
     assert model.card.name == "Faces 512"
+    assert model.has_preview_heads
     assert model.decode(torch.nn.functional.normalize(torch.ones(1, model.code_size))).isfinite().all()
     assert list((tmp_path / "dl").iterdir()) == []
