@@ -169,7 +169,8 @@ def movie_steps(plan: MoviePlan, model: "Automodulator", path: RecipePath) -> It
     """
     check_model(model, path)
     done = 0
-    frames = render_frames(model, path, frame_times(path, plan.fps), plan.size, breaths=True)
+    exact = not plan.suffix  # numbered pictures are saved pictures; a film's compression loses more than bfloat16 does
+    frames = render_frames(model, path, frame_times(path, plan.fps), plan.size, breaths=True, exact=exact)
     with _opened(plan, model, repeat=path.loop != "once") as add:
         for frame in frames:
             if frame is not None:
@@ -191,14 +192,26 @@ def check_model(model: "Automodulator", path: RecipePath) -> None:
 
 @overload
 def render_frames(
-    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = ...
+    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = ..., *, exact: bool = ...
 ) -> Iterator[Frame]: ...
 @overload
 def render_frames(
-    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = ..., *, breaths: bool
+    model: "Automodulator",
+    path: RecipePath,
+    times: np.ndarray,
+    size: int | None = ...,
+    *,
+    breaths: bool,
+    exact: bool = ...,
 ) -> Iterator[Frame | None]: ...
 def render_frames(
-    model: "Automodulator", path: RecipePath, times: np.ndarray, size: int | None = None, *, breaths: bool = False
+    model: "Automodulator",
+    path: RecipePath,
+    times: np.ndarray,
+    size: int | None = None,
+    *,
+    breaths: bool = False,
+    exact: bool = False,
 ) -> Iterator[Frame | None]:
     """Render the pictures of a path at some times, one after another.
 
@@ -210,6 +223,7 @@ def render_frames(
         times: (T,) in seconds.
         size: pixels per side, by Lanczos resampling; None leaves the model's own.
         breaths: also yield None, between two blocks of the decoder.
+        exact: compute in float32, whatever the model's precision.
 
     Yields:
         The frames, in the order of the times. Nothing is computed ahead beyond a few pictures.
@@ -226,7 +240,7 @@ def render_frames(
         styles = styles_at(path, times[start : start + window], ends)
         ready: dict[int, np.ndarray] = {}
         following = 0
-        for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=breaths):
+        for numbers, pictures in decode_shared(model, styles, batch=batch, breaths=breaths, exact=exact):
             if not numbers:
                 yield None
                 continue

@@ -72,7 +72,7 @@ def export_sheet(engine: Engine, request: ExportSheet) -> Iterator[SheetProgress
         grid = request.grid
         page = GridPage(grid, dict(request.photos), parse_paper(request.paper), request.dpi, smooth=request.smooth)
         every = [(row, column) for row in range(len(grid.rows)) for column in range(len(grid.columns))]
-        drawn, done = _Drawing(engine, request.model, grid, every), 0
+        drawn, done = _Drawing(engine, request.model, grid, every, exact=True), 0
         with closing(drawn.steps()) as steps:  # type: ignore[type-var]
             for cells, pictures in steps:
                 for cell, picture in zip(cells, pictures, strict=True):
@@ -90,9 +90,11 @@ def export_sheet(engine: Engine, request: ExportSheet) -> Iterator[SheetProgress
 class _Drawing:
     """Decodes cells with what they share computed once; goes on with the rest where a graphics card gave up."""
 
-    def __init__(self, engine: Engine, ref: ModelRef, grid: Grid, cells: Sequence[Cell]) -> None:
+    def __init__(
+        self, engine: Engine, ref: ModelRef, grid: Grid, cells: Sequence[Cell], *, exact: bool = False
+    ) -> None:
         self.notice = ""  # what the user should know
-        self._engine, self._ref, self._grid = engine, ref, grid
+        self._engine, self._ref, self._grid, self._exact = engine, ref, grid, exact
         self._left = list(dict.fromkeys(cells))
         self._styles: dict[Cell, torch.Tensor] = {}
         self._model: Automodulator | None = None
@@ -116,8 +118,14 @@ class _Drawing:
         if model is not self._model:  # the first step, or another device after the first one gave up
             self._model, self._order = model, list(self._left)
             styles = torch.stack([self._styles[cell] for cell in self._order])
-            batch, cache = batch_between_breaths(model), self._engine.cache
-            self._finished = decode_shared(model, styles, batch=batch, breaths=True, cache=cache)
+            self._finished = decode_shared(
+                model,
+                styles,
+                batch=batch_between_breaths(model),
+                breaths=True,
+                cache=self._engine.cache,
+                exact=self._exact,
+            )
         numbers, pictures = next(self._finished)
         return [self._order[number] for number in numbers], to_uint8(pictures)
 
