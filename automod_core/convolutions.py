@@ -59,7 +59,9 @@ class Same:
     def __call__(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H, W), in the type of x."""
         if self._may_winograd and min(x.shape[2:]) >= _WINOGRAD_SIDE:
-            return _winograd(x, self._weight, self._bias)
+            # One by one: for several pictures NNPACK takes another way, which is 1.6 to 2.6 times as slow.
+            parts = [_winograd(one, self._weight, self._bias) for one in x.split(1)]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
         return F.conv2d(x, self._weight, self._bias, padding=1)
 
 
