@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from automod_core.bench.suite import Results
 
 FORMAT_VERSION = 1
+_BUSY = 0.25  # programs that want each core, from which on times are not to be trusted
 
 _TITLES = {
     "ceilings": "What this machine can do at best",
