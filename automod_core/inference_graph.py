@@ -16,9 +16,9 @@ from automod_core.convolutions import Convolution, Same, layout, up_convolution
 from automod_core.hand_gradients import VARIANCE_FLOOR
 from automod_core.layers import LEAK
 
-_SHORT_SUM = 32 * 32  # values: up to here one kernel does all of AdaIN
 _PIECE = 1 << 12  # values that are summed one by one in float32
 _SURE_SPREAD = 0.05  # variance over squared mean, below which the quick way to the variance loses digits
+_CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 State = Mapping[str, Tensor]
 
 
@@ -180,9 +180,9 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     scale, shift = (half.reshape(-1) for half in style.chunk(2, dim=1))  # (B * C,) each
     if x.is_contiguous():
         maps = x.view(1, b * c, h, w)  # every map of every picture is a channel of its own
-        if h * w <= _SHORT_SUM:
-            return _normalised(maps, None, None, scale, shift).view(x.shape)
-        return _normalised(maps, *_moments(maps[0].flatten(1)), scale, shift).view(x.shape)
+        mean, variance = _moments(maps[0].flatten(1))
+        scale = scale.masked_fill(variance <= _CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
+        return _normalised(maps, mean, variance, scale, shift).view(x.shape)
     pictures = zip(x.split(1), scale.view(b, c), shift.view(b, c), strict=True)
     parts = [_normalised(part, None, None, s, m) for part, s, m in pictures]
     y = parts[0] if b == 1 else torch.cat(parts)
@@ -200,7 +200,8 @@ def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (M,) of maps (M, N), float32, as exact as the maps."""
     m, count = maps.shape
     mean = maps.sum(1) / count
-    squares = torch.linalg.vector_norm(maps.view(m, -1, min(count, _PIECE)), dim=2).square().sum(1) / count
+    piece = count if count % _PIECE else _PIECE
+    squares = torch.linalg.vector_norm(maps.view(m, -1, piece), dim=2).square().sum(1) / count
     variance = squares - mean.square()
     narrow = (variance < _SURE_SPREAD * mean.square()).nonzero()[:, 0]
     if len(narrow):

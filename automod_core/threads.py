@@ -1,0 +1,56 @@
+"""How many threads compute a model's pictures quickest on this machine, by measurement."""
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from automod_core.automodulator import Automodulator
+
+_TURNS = 3
+_BUDGET_S = 1.0  # for all trials; large models gain from every core, and are not worth the wait
+_WORTH_IT = 0.95  # more threads have to bring at least this, since other programs and the window want cores too
+
+
+def tune_threads(model: "Automodulator") -> int:
+    """Time pictures of a model with 1, 2, 4, ... threads, let torch use the best number from now on, and return it.
+
+    Small models are often quicker with few threads: waking the others takes longer than what they do. Where a single
+    picture takes so long that the trials would keep a person waiting, and on a graphics card, nothing is changed.
+    """
+    most = torch.get_num_threads()
+    if model.device.type != "cpu" or most == 1:
+        return most
+    codes = model.random_codes(1, seed=0)
+    model.decode(codes)  # the first one also makes what is made once
+    if _time_s(model, codes) * _TURNS > _BUDGET_S / 4:
+        return most
+    times = {}
+    for count in sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i < most)}):
+        torch.set_num_threads(count)
+        model.decode(codes)
+        times[count] = statistics.median(_time_s(model, codes) for _ in range(_TURNS))
+    best = choose_threads(times)
+    torch.set_num_threads(best)
+    return best
+
+
+def choose_threads(times: dict[int, float]) -> int:
+    """The number of threads to take: more of them only where they are clearly quicker.
+
+    Args:
+        times: threads -> seconds per picture; not empty.
+    """
+    best, *more = sorted(times)
+    for count in more:
+        if times[count] < times[best] * _WORTH_IT:
+            best = count
+    return best
+
+
+def _time_s(model: "Automodulator", codes: torch.Tensor) -> float:
+    start = time.perf_counter()
+    model.decode(codes)
+    return time.perf_counter() - start

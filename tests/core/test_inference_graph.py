@@ -1,0 +1,236 @@
+"""The compiled networks, kernel by kernel and as a whole, against plain ones that share no code with them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from automod_core import convolutions, threads
+from automod_core.automodulator import Automodulator
+from automod_core.config import ModelConfig
+from automod_core.convolutions import Factored, Same, Transposed, up_convolution, winograd_is_available
+from automod_core.inference_graph import DecoderGraph, EncoderGraph, adain
+from automod_core.latent import random_codes
+from automod_core.model import (
+    Decoder,
+    Encoder,
+    effective_state,
+    prepare_decoder_for_training,
+    prepare_encoder_for_training,
+)
+from automod_core.model_file import ModelCard
+from automod_core.plain_forward import PlainDecoder, PlainEncoder
+from automod_core.threads import choose_threads, tune_threads
+
+WIDE = ModelConfig(code_size=24, decoder_channels=(48, 40, 36, 32, 33), encoder_channels=(32, 48, 40, 36, 32))
+CONFIGS = {
+    "wide": WIDE,  # up to 64 pixels, so that every kernel is used
+    "narrow": ModelConfig(code_size=8, decoder_channels=(6, 5, 4), encoder_channels=(4, 5, 6), style_gain=3.0),
+    "extra blocks": ModelConfig(
+        code_size=8, decoder_channels=(8, 6, 5), encoder_channels=(8, 6, 5), extra_blocks=(0, 1, 2, 2)
+    ),
+    "one level": ModelConfig(code_size=8, decoder_channels=(6,), encoder_channels=(6,)),
+}
+
+
+def state_of(config: ModelConfig) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    decoder, encoder = Decoder(config), Encoder(config)
+    prepare_decoder_for_training(decoder)
+    prepare_encoder_for_training(encoder)
+    state = {f"decoder.{name}": tensor for name, tensor in effective_state(decoder).items()}
+    return state | {f"encoder.{name}": tensor for name, tensor in effective_state(encoder).items()}
+
+
+def below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def enlarged_plainly(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    doubled = x.double().repeat_interleave(2, 2).repeat_interleave(2, 3)
+    return F.conv2d(doubled, weight.double(), bias.double(), padding=1)
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- kernels ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [Factored, lambda w, b: Transposed(w, b, torch.float32)])
+@pytest.mark.parametrize("shape", [(1, 5, 4, 4), (3, 5, 8, 8), (1, 2, 1, 1), (2, 3, 5, 7)])
+def test_enlarging_equals_doubling_and_convolving(kernel, shape) -> None:
+    weight, bias, x = numbers(7, shape[1], 3, 3), numbers(7, seed=1), numbers(*shape, seed=2)
+    torch.testing.assert_close(kernel(weight, bias)(x).double(), enlarged_plainly(x, weight, bias), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("strip", [1, 24, 40])
+def test_strips_meet(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "_STRIP_PIXELS", strip)
+    weight, bias, x = numbers(4, 3, 3, 3), numbers(4, seed=1), numbers(2, 3, 9, 8, seed=2)
+    found = Factored(weight, bias)(x)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), enlarged_plainly(x, weight, bias), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_winograd_equals_the_direct_kernel(batch: int) -> None:
+    if not winograd_is_available():
+        pytest.skip("this build of PyTorch has no NNPACK")
+    weight, bias, x = numbers(40, 32, 3, 3) / 17, numbers(40, seed=1), numbers(batch, 32, 37, 32, seed=2)
+    expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    found = Same(weight, bias, torch.float32)(x)
+    torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=0)
+    assert not torch.equal(found, F.conv2d(x, weight, bias, padding=1))  # it was used, indeed
+
+
+def test_without_nnpack_the_direct_kernel_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "winograd_is_available", lambda: False)
+    weight, bias, x = numbers(32, 32, 3, 3), numbers(32, seed=1), numbers(1, 32, 32, 32, seed=2)
+    assert torch.equal(Same(weight, bias, torch.float32)(x), F.conv2d(x, weight, bias, padding=1))
+
+
+def test_bfloat16_and_graphics_cards_enlarge_by_one_kernel() -> None:
+    weight, bias = numbers(4, 3, 3, 3), numbers(4)
+    assert isinstance(up_convolution(weight, bias, torch.bfloat16), Transposed)
+    assert isinstance(up_convolution(weight.to("meta"), bias.to("meta"), torch.float32), Transposed)
+    assert isinstance(up_convolution(weight, bias, torch.float32), Factored)
+
+
+@pytest.mark.parametrize("side", [2, 8, 33, 96, 160])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_adain_has_the_moments_that_were_asked_for(side: int, layout: torch.memory_format) -> None:
+    x, style = numbers(2, 3, side, side) * 2 + 1, numbers(2, 6, seed=1)
+    x[:, 1] = x[:, 1] * 1e-3 + 5  # a narrow map, far from 0
+    x = x.contiguous(memory_format=layout)
+    before = x.clone()
+    scale, shift = style.double()[:, :, None, None].chunk(2, dim=1)
+    wide = x.double()
+    std, mean = torch.std_mean(wide, dim=(2, 3), keepdim=True)  # unbiased
+    expected = scale * (wide - mean) / std + shift
+    found = adain(x, style)
+    assert torch.equal(x, before)
+    tolerance = torch.tensor([1e-5, 5e-3, 1e-5])[:, None, None]  # x itself has few digits in the narrow map
+    assert ((found - expected).abs() <= tolerance).all()
+
+
+def test_adain_of_a_constant_map_is_its_new_mean() -> None:
+    for side in (4, 40):
+        found = adain(torch.full((1, 2, side, side), 3.0), torch.tensor([[2.0, 2.0, 0.5, -0.5]]))
+        torch.testing.assert_close(found, torch.tensor([0.5, -0.5])[None, :, None, None].expand(found.shape))
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.inference_mode()
+def test_decoder_agrees_with_the_plain_one(name: str) -> None:
+    config, state = CONFIGS[name], state_of(CONFIGS[name])
+    graph, plain = DecoderGraph(config, below(state, "decoder.")), PlainDecoder(config, state)
+    styles = random_codes(2 * config.n_blocks, config.code_size, 0).view(2, config.n_blocks, -1)
+    for level in range(config.n_levels):
+        found, expected = graph(styles, level), plain(styles, level)
+        assert expected.std() > 0.05
+        assert (found - expected).abs().max() <= 1e-4
+        torch.testing.assert_close(found[:1], graph(styles[:1], level), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.inference_mode()
+def test_encoder_agrees_with_the_plain_one(name: str) -> None:
+    config, state = CONFIGS[name], state_of(CONFIGS[name])
+    graph, plain = EncoderGraph(config, below(state, "encoder.")), PlainEncoder(config, state)
+    images = numbers(2, 3, config.resolution, config.resolution).clamp(-1, 1)
+    found = graph(images)
+    assert (found - plain(images)).abs().max() <= 1e-5
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
+
+
+@torch.inference_mode()
+def test_in_parts_as_in_one() -> None:
+    graph = DecoderGraph(WIDE, below(state_of(WIDE), "decoder."))
+    styles = random_codes(5, 24, 0)[None]
+    whole = graph.run(styles, last=4)
+    for cut in range(5):
+        lower = graph.run(styles, last=cut)
+        again = lower.clone()
+        assert torch.equal(graph.run(styles, first=cut + 1, last=4, canvas=lower), whole)
+        assert torch.equal(lower, again)  # a canvas that is kept is never written to
+    with pytest.raises(ValueError, match="needs the canvas that left block 1"):
+        graph.run(styles, first=2, last=4)
+
+
+def psnr(found: Tensor, expected: Tensor) -> float:
+    return float(10 * torch.log10(4 / (found - expected).square().mean()))
+
+
+def test_bfloat16_is_near_and_pictures_that_are_kept_are_exact() -> None:
+    config, state = CONFIGS["wide"].cut_to(4), None
+    state = state_of(config)
+    card = ModelCard(name="wide", architecture=config)
+    quick = Automodulator(card, state, torch.device("cpu"), precision="bfloat16")
+    exact = Automodulator(card, state, torch.device("cpu"))
+    assert (quick.precision, exact.precision) == ("bfloat16", "float32")
+    codes = random_codes(2, 24, 0)
+    expected = exact.decode(codes)
+    found = quick.decode(codes)
+    assert found.dtype == torch.float32
+    assert 38 < psnr(found, expected) < 80  # of random weights; trained ones are nearer
+    assert torch.equal(quick.decode(codes, exact=True), expected)
+    assert torch.equal(exact.decode(codes, exact=True), expected)
+    cosines = (quick.encode(expected.clamp(-1, 1)) * exact.encode(expected.clamp(-1, 1))).sum(1)
+    assert cosines.min() > 0.999
+
+
+# --- threads and memory ----------------------------------------------------------------------------------------------
+
+
+def test_more_threads_only_where_they_help() -> None:
+    assert choose_threads({1: 1.0, 2: 0.97}) == 1
+    assert choose_threads({1: 1.0, 2: 0.6, 4: 0.59, 6: 0.3}) == 6
+    assert choose_threads({4: 1.0}) == 4
+
+
+def test_threads_are_chosen_by_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = CONFIGS["narrow"]
+    model = Automodulator(ModelCard(name="n", architecture=config), state_of(config), torch.device("cpu"))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setattr(threads, "_time_s", lambda *_: 0.01 if torch.get_num_threads() == 1 else 0.02)
+        assert tune_threads(model) == torch.get_num_threads() == 1
+        torch.set_num_threads(2)
+        monkeypatch.setattr(threads, "_time_s", lambda *_: 1.0)  # too slow to try
+        assert tune_threads(model) == torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+_FAULTS = """
+import resource, threading
+from automod_core.memory import keep_freed_memory
+assert keep_freed_memory()
+import torch
+
+def faults():
+    for number in range(30):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.empty(2**23).fill_(1.0)  # 32 MB, 8192 pages
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+faults()
+thread = threading.Thread(target=faults)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_memory_is_used_again_on_every_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", _FAULTS], capture_output=True, text=True, check=True)
+    assert [int(line) < 100 for line in done.stdout.split()] == [True, True], done.stdout
