@@ -7,7 +7,8 @@ from automod_core.commands.common import Commands, add_command, check_target, pr
 
 _STEPS = 100  # of the progress bar
 _EPILOG = """\
-Nothing in the checkpoint is executed: it is read as plain data, and refused if it holds anything else.
+Nothing in the checkpoint is executed: it is read as plain data, and refused if it holds anything else. Some pictures
+are drawn from it, up to half a minute of them, to fit the heads of quick previews.
 
 example:
   automod import-model ffhq256.pth ffhq256.safetensors --name "FFHQ faces"

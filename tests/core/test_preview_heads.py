@@ -80,7 +80,9 @@ def test_a_preview_is_what_the_formula_says(extra_model_path: Path) -> None:
         guess = F.conv2d(canvas - canvas.mean((2, 3), keepdim=True), state[preview_name(level)])
         head = state["decoder.to_rgb.3.weight"], state["decoder.to_rgb.3.bias"]
         expected = F.conv2d(scale * guess + shift, *head)
-        torch.testing.assert_close(model.preview_picture(canvas, level, styles), expected, rtol=0, atol=1e-4)
+        for layout in (torch.contiguous_format, torch.channels_last):
+            preview = model.preview_picture(canvas.contiguous(memory_format=layout), level, styles)
+            torch.testing.assert_close(preview, expected, rtol=0, atol=1e-4)
 
 
 def test_the_highest_preview_is_the_picture(model: Automodulator) -> None:
