@@ -60,7 +60,7 @@ class PreviewPainter:
 
 
 def _at_each_pixel(weight: Tensor, canvas: Tensor) -> Tensor:
-    """Multiply (B, 3, C) by a canvas (B, C, r, r): (B, 3, r * r). Along its memory, or it takes several times as long."""
+    """Multiply (B, 3, C) by a canvas (B, C, r, r): (B, 3, r * r). Along its memory, which is several times faster."""
     if canvas.is_contiguous():
         return weight @ canvas.flatten(2)
     return (canvas.permute(0, 2, 3, 1).flatten(1, 2) @ weight.mT).mT
