@@ -1,5 +1,6 @@
 """`python -m automod_studio` and the command `automod-studio`."""
 
+import gc
 import sys
 import time
 
@@ -8,6 +9,7 @@ _STARTED_S = time.perf_counter()
 
 def main() -> int:
     """Run the studio with the command line's arguments."""
+    gc.disable()  # what is imported stays; from the window on, gui_garbage.py collects
     from automod_studio.app import run
 
     return run(sys.argv[1:], _STARTED_S)

@@ -107,7 +107,7 @@ class Follower(QObject):
             return
         now, self.pictures = time.perf_counter(), self.pictures + 1
         _settle(self._waits_for_first, reply.id, now, self.first_ms)
-        if not getattr(reply, "preview", False):
+        if not reply.preview:
             _settle(self._waits_for_full, reply.id, now, self.full_ms)
         self.painted.emit(reply)
 
@@ -237,7 +237,7 @@ class Course:
             "model": model.name,
             "resolution": model.resolution,
             "device": studio.device,
-            "precision": getattr(last, "precision", "float32"),
+            "precision": last.precision if last else "",
             "stalls": self._beat.phases,
             "peak_mb": peak,
             "rest_mb": rest,

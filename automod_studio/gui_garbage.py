@@ -11,6 +11,9 @@ import gc
 from PySide6.QtCore import QObject, QTimer
 
 _INTERVAL_MS = 1000
+#: At the start, torch brings in a million objects that stay: to go through them takes 0.3 s of the time till the model
+#: is ready. Collections begin when `freeze` says that all is loaded, or after this.
+_START_MS = 20_000
 
 
 class GuiGarbage(QObject):
@@ -21,12 +24,13 @@ class GuiGarbage(QObject):
         gc.disable()
         self._clock = QTimer(self)
         self._clock.timeout.connect(self._collect)
-        self._clock.start(_INTERVAL_MS)
+        self._clock.start(_START_MS)
 
     def freeze(self) -> None:
         """Spare what is loaded by now from later collections: with torch there, they take long otherwise."""
         gc.collect()
         gc.freeze()
+        self._clock.start(_INTERVAL_MS)
 
     def stop(self) -> None:
         """Leave collection to Python again."""
@@ -36,6 +40,7 @@ class GuiGarbage(QObject):
 
     def _collect(self) -> None:
         """Collect the generations that are due, as Python itself would."""
+        self._clock.setInterval(_INTERVAL_MS)
         counts, thresholds = gc.get_count(), gc.get_threshold()
         due = [g for g in range(3) if thresholds[g] and counts[g] > thresholds[g]]
         if due:
