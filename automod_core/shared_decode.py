@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _PIXELS_BETWEEN_BREATHS = 4 * 64**2
 BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the first ones come soon
 _LONG_WORK = 2e9  # multiplications per picture; the model that ships has a tenth of it, the published ones 5 to 70
-_CANVAS_SHARE = 1 / 32  # of a cache: larger canvases are not put there
-_PICTURES_SHARE = 1 / 4  # of a cache: if the pictures of one call would take more, none is put there
+_CANVAS_SHARE = 1 / 16  # of a cache: larger canvases are not put there
+_PICTURES_SHARE = 1 / 2  # of a cache: if the pictures of one call would take more, none is put there
 
 
 def batch_between_breaths(model: "Automodulator") -> int:
@@ -77,9 +77,8 @@ def decode_shared(
 def _draws_alone(model: "Automodulator") -> bool:
     """Whether every picture goes through the blocks by itself.
 
-    So it is on a processor, if a picture takes long: then a batch is no quicker, and Winograd's kernel is even slower
-    with one. And so the pictures are those of a renderer, to the bit, and each serves the other. The pictures of small
-    models come 1.5 times as quick in batches.
+    So it is on a processor, if a picture takes long: then a batch is hardly quicker. And so the pictures are those of a
+    renderer, to the bit, and each serves the other. The pictures of small models come 1.5 times as quick in batches.
     """
     levels = model.card.architecture.n_levels
     return model.device.type == "cpu" and multiply_adds(model.card.architecture, levels - 1)[1] > _LONG_WORK

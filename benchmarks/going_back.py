@@ -1,7 +1,7 @@
 """How much of a decode is left per picture while somebody edits and goes back and forth, with and without a cache.
 
     python benchmarks/going_back.py                 # the published architecture at 64, 256 and 512 pixels
-    python benchmarks/going_back.py --sizes 512 --limit-mib 128
+    python benchmarks/going_back.py --sizes 512 --limit-mib 64
 
 A made-up person edits: in 55 of 100 turns, one scale range (or one block) gets another code; else the person goes
 back or forward through what was done, by up to 8 pictures (or up to 40), and sometimes there and back again. Every
@@ -35,7 +35,7 @@ def main() -> None:
     """Parse the options, count, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 256, 512], help="pixels per side")
-    parser.add_argument("--limit-mib", type=int, default=256, help="size of the caches (default: 256)")
+    parser.add_argument("--limit-mib", type=int, default=128, help="size of the caches (default: 128)")
     args = parser.parse_args()
     print(f"Share of a full decode per picture, published architecture, float32, caches of {args.limit_mib} MiB")
     print(f"{'pixels':>6}  {'edits of':9}{'steps back':>10}{'no cache':>10}{'plain':>8}{'ours':>8}")
