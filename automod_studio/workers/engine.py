@@ -195,6 +195,8 @@ class Engine:
         model = load_model(path, device=self._device, precision="auto")
         ref = ref_of(path, model.card)
         loaded = Loaded(model, Renderer(model, self.cache), ref)
+        for other in self._models.values():
+            other.renderer.forget()  # what a model that waits has in the cache is enough
         self._models[ref.hash] = loaded
         self._models.move_to_end(ref.hash)
         while len(self._models) > _KEPT_MODELS:

@@ -136,6 +136,20 @@ def test_another_model_encodes_the_sources_anew(tiny_model_path: Path, other_mod
     assert render(engine, document).image.shape == (16, 16, 3)  # undo: the model before is still at hand
 
 
+def test_a_model_that_waits_holds_no_canvases_but_what_is_in_the_cache(
+    tiny_model_path: Path, other_model_path: Path, tmp_path: Path
+) -> None:
+    engine = Engine()
+    document = mixed_document(engine, tiny_model_path, tmp_path)
+    render(engine, document)
+    assert document.model is not None
+    renderer = engine.use(document.model).renderer
+    assert renderer._canvases
+    load(engine, other_model_path)
+    assert not renderer._canvases
+    assert render(engine, document).trouble is None
+
+
 def test_a_bad_model_file_leaves_everything_as_it_was(tiny_model_path: Path, tmp_path: Path) -> None:
     engine = Engine()
     document = mixed_document(engine, tiny_model_path, tmp_path)
