@@ -27,6 +27,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QMouseEv
 from PySide6.QtWidgets import QWidget
 
 from automod_studio import app
+from automod_studio.bench_window import REST, phase_of
 from automod_studio.features.mix import MixFeature
 from automod_studio.windows.main_window import MainWindow
 from automod_studio.workers.requests import Render, Rendered
@@ -153,7 +154,7 @@ class Course:
         if QGuiApplication.platformName() == "offscreen":  # its screen is smaller than people's
             window.resize(*_WINDOW_SIZE)
         self._last: Rendered | None = None
-        self.found: dict[str, Any] = {"marks": {}, "processor": {}, "slider": {}, "pictures_per_s": {}, "own_ms": {}}
+        self.found: dict[str, Any] = {"marks": {}, "processor": {}, "slider": {}, "pictures_per_s": {}}
         once = Qt.ConnectionType.SingleShotConnection
         self._paint = FirstPaint(window)
         self._paint.over.connect(self._painted, once)
@@ -185,6 +186,8 @@ class Course:
 
     def _go(self) -> None:
         try:
+            self._beat.begin(REST)
+            wait(_SETTLE_MS)
             if self._options.steps:
                 for name, groove in self._grooves().items():
                     self._move(name, groove)
@@ -204,15 +207,12 @@ class Course:
         follower, hand = self._follower, Hand(self.window, groove, self._follower)
         ways: dict[str, Callable[[int], None]] = {"steps": hand.step, "drag": hand.drag}
         for way, do in ways.items():
-            self._beat.begin(f"{name}, {way}")
+            self._beat.begin(phase_of(name, way))
             follower.begin()
-            began, own_s = time.perf_counter(), time.thread_time()
+            began = time.perf_counter()
             do(self._options.steps)
-            self.found["own_ms"].setdefault(name, {})[way] = (time.thread_time() - own_s) * 1000 / self._options.steps
             self.found["slider"].setdefault(name, {})[way] = {"first": follower.first_ms, "full": follower.full_ms}
         self.found["pictures_per_s"][name] = follower.pictures / (time.perf_counter() - began)
-        self._beat.begin("rest")
-        wait(_SETTLE_MS)
 
     def _drop(self, photo: Path) -> None:
         """Drop a photo, as a file manager does, until the picture that is made of it is painted."""

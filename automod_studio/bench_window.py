@@ -34,6 +34,9 @@ FORMAT_VERSION = 1
 #: What a start is told by, in order; ms.
 MARKS = ("first_paint", "model_ready", "first_picture", "first_reconstruction")
 
+#: The phase in which nothing is done with the window.
+REST = "rest"
+
 _PHOTO_SIZE = (4000, 3000)  # 12 megapixels, as of a telephone
 _START_LIMIT_S = 180.0
 _STEP_LIMIT_S = 6.0  # as long as the slowest step of a large model may take on average
@@ -110,7 +113,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             name: {way: {kind: summary(times) for kind, times in kinds.items()} for way, kinds in ways.items()}
             for name, ways in last["slider"].items()
         },
-        "own_ms_per_move": last["own_ms"],
+        "own_ms_per_move": {
+            name: {
+                way: own_ms(last["stalls"][phase_of(name, way)], last["stalls"][REST]) / len(kinds["first"])
+                for way, kinds in ways.items()
+            }
+            for name, ways in last["slider"].items()
+        },
         "pictures_per_s": last["pictures_per_s"],
         "stalls": {phase: stalls(beats) for phase, beats in last["stalls"].items()},
         "memory_mb": {"peak": max(s["peak_mb"] for s in starts), "at_rest": last["rest_mb"]},
@@ -194,6 +203,17 @@ def stalls(beats: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
+def own_ms(beats: Mapping[str, Sequence[float]], rest: Mapping[str, Sequence[float]]) -> float:
+    """What the window's thread computed in a phase, ms, without what the beats themselves take, as told by a rest."""
+    idle = statistics.median(rest["own_ms"]) if rest["own_ms"] else 0.0
+    return max(0.0, sum(beats["own_ms"]) - idle * len(beats["own_ms"]))
+
+
+def phase_of(name: str, way: str) -> str:
+    """The name of the phase in which a slider of this range is moved this way."""
+    return f"{name}, {way}"
+
+
 def told(report: Mapping[str, Any]) -> str:
     """The report for people."""
     lines = [
@@ -217,10 +237,8 @@ def told(report: Mapping[str, Any]) -> str:
     memory = report["memory_mb"]
     lines += ["", f"memory: {memory['peak']:.0f} MB at its peak, {memory['at_rest']:.0f} MB at rest"]
     for name, rate in report["pictures_per_s"].items():
-        own = report["own_ms_per_move"][name]["drag"]
-        lines.append(
-            f"{name}: {rate:.0f} pictures a second while dragged; a move takes {own:.1f} ms of the window's time"
-        )
+        own = report["own_ms_per_move"][name]["steps"]
+        lines.append(f"{name}: {rate:.0f} pictures a second in a drag; a step takes {own:.1f} ms of the window's own")
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,30 @@ def test_a_summary_keeps_every_sample() -> None:
     assert (found["median"], found["max"], found["samples"]) == (2.0, 3.0, [3.0, 1.0, 2.0])
 
 
+def test_what_the_beats_take_is_not_the_window_s() -> None:
+    rest = {"own_ms": [0.1, 0.1, 5.0]}
+    assert bench_window.own_ms({"own_ms": [2.1, 0.1, 3.1]}, rest) == pytest.approx(5.0)
+    assert bench_window.own_ms({"own_ms": [0.05]}, rest) == 0.0
+
+
+def test_the_report_is_a_table_for_people() -> None:
+    times = bench_window.summary([1.0, 3.0])
+    beats = bench_window.stalls({"gaps_ms": [1.0, 7.0], "own_ms": [0.1, 4.0]})
+    report = {
+        "model": "Demo", "resolution": 64, "device": "CPU", "precision": "float32", "qt": "6", "platform": "offscreen",
+        "startup": dict.fromkeys(bench_window.MARKS, times),
+        "startup_processor": dict.fromkeys(bench_window.MARKS, times),
+        "slider": {"fine": {"steps": {"first": times, "full": times}}},
+        "own_ms_per_move": {"fine": {"steps": 2.5}}, "pictures_per_s": {"fine": 60.0},
+        "stalls": {"rest": beats}, "memory_mb": {"peak": 700.0, "at_rest": 650.0},
+    }  # fmt: skip
+    text = bench_window.told(report)
+    assert "window painted" in text
+    assert "fine, steps, full picture" in text
+    assert "60 pictures a second in a drag; a step takes 2.5 ms" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
 def test_every_move_of_the_hand_is_followed_to_its_picture(window, qtbot) -> None:
     qtbot.waitExposed(window)
     follower = Follower(window)
