@@ -32,12 +32,13 @@ def measure(bench: Bench) -> Iterator[Figure]:
     for dtype in dict.fromkeys((torch.float32, fast)):
         name = str(dtype).removeprefix("torch.")
         bench.tell(f"ceilings, {name}")
-        product = _matrix_product(bench, dtype, name)
-        convolutions = list(_convolutions(bench, dtype, name))
-        counted = [product] if bench.device.type == "cuda" else convolutions
-        bench.ceilings[name] = max(figure.spread.median for figure in counted)
-        yield product
-        yield from convolutions
+        yield (product := _matrix_product(bench, dtype, name))
+        is_card = bench.device.type == "cuda"
+        bench.ceilings[name] = product.spread.median if is_card else 0.0
+        for figure in _convolutions(bench, dtype, name):
+            yield figure
+            if not is_card:
+                bench.ceilings[name] = max(bench.ceilings[name], figure.spread.median)
 
 
 def _matrix_product(bench: Bench, dtype: torch.dtype, name: str) -> Figure:

@@ -40,6 +40,7 @@ COMMANDS = (
     "export",
     "fit-previews",
     "evaluate",
+    "bench",
 )
 
 
