@@ -219,7 +219,7 @@ class _Tree:
                 x = known[0] if len(known) == 1 else torch.cat([known[node] for node in range(len(known))])
             if self._breaths:
                 size = level_size(self._level)
-                yield [], x.new_empty(0, 3, size, size)
+                yield [], x.new_empty(0, 3, size, size, dtype=torch.float32)
             if block < self._last:
                 yield from self.walk(block + 1, x, group.nodes, group.pictures)
             else:
