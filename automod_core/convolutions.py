@@ -14,6 +14,8 @@ from torch import Tensor
 
 _WINOGRAD_SIDE = 32  # pixels: below, turning the weights takes longer than what is saved
 _WINOGRAD_CHANNELS = 32
+_WINOGRAD_TILE = 6  # outputs per side of a tile
+_WINOGRAD_BYTES = 128 << 20  # of turned maps at a time, some 7 per value that enters or leaves
 _STRIP_PIXELS = 1 << 14  # of the smaller map that are enlarged at a time, so that sums stay in the cache
 
 Convolution = Callable[[Tensor], Tensor]
@@ -60,9 +62,24 @@ class Same:
         """(B, in, H, W) -> (B, out, H, W), in the type of x."""
         if self._may_winograd and min(x.shape[2:]) >= _WINOGRAD_SIDE:
             # One by one: for several pictures NNPACK takes another way, which is 1.6 to 2.6 times as slow.
-            parts = [_winograd(one, self._weight, self._bias) for one in x.split(1)]
+            parts = [self._one_by_winograd(one) for one in x.split(1)]
             return parts[0] if len(parts) == 1 else torch.cat(parts)
         return F.conv2d(x, self._weight, self._bias, padding=1)
+
+    def _one_by_winograd(self, x: Tensor) -> Tensor:
+        """The whole of (1, in, H, W) at once, or in strips of rows, so that large maps need no huge workspace."""
+        height, width = x.shape[2:]
+        values = sum(self._weight.shape[:2]) * width  # in a row that enters and one that leaves
+        rows = _WINOGRAD_BYTES // (7 * values) // _WINOGRAD_TILE * _WINOGRAD_TILE - 2  # and one more on either side
+        if rows >= height or rows < _WINOGRAD_SIDE:
+            return _winograd(x, self._weight, self._bias)
+        y = x.new_empty(1, len(self._bias), height, width)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            above = min(top, 1)
+            strip = x[:, :, top - above : bottom + 1].contiguous()
+            y[:, :, top:bottom] = _winograd(strip, self._weight, self._bias)[:, :, above : above + bottom - top]
+        return y
 
 
 class Transposed:

@@ -88,6 +88,22 @@ def test_winograd_equals_the_direct_kernel(batch: int) -> None:
     assert not torch.equal(found, F.conv2d(x, weight, bias, padding=1))  # it was used, indeed
 
 
+@pytest.mark.parametrize("rows", [34, 40, 70])
+def test_winograd_in_strips(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not winograd_is_available():
+        pytest.skip("this build of PyTorch has no NNPACK")
+    heights: list[int] = []
+    winograd = convolutions._winograd
+    monkeypatch.setattr(convolutions, "_winograd", lambda x, *rest: heights.append(x.shape[2]) or winograd(x, *rest))
+    weight, bias, x = numbers(40, 32, 3, 3) / 17, numbers(40, seed=1), numbers(1, 32, 90, 33, seed=2)
+    monkeypatch.setattr(convolutions, "_WINOGRAD_BYTES", 7 * (32 + 40) * 33 * (rows + 2))
+    found = Same(weight, bias, torch.float32)(x)
+    assert max(heights) <= rows + 2
+    assert len(heights) > 1
+    expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=0)
+
+
 def test_without_nnpack_the_direct_kernel_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolutions, "winograd_is_available", lambda: False)
     weight, bias, x = numbers(32, 32, 3, 3), numbers(32, seed=1), numbers(1, 32, 32, 32, seed=2)
