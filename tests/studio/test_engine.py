@@ -243,7 +243,7 @@ def test_pictures_are_the_models(tiny_model_path: Path, tmp_path: Path) -> None:
     """The engine adds nothing of its own to what the core computes."""
     engine = Engine()
     document = mixed_document(engine, tiny_model_path, tmp_path)
-    model = load_model(tiny_model_path, "cpu")
+    model = load_model(tiny_model_path, "cpu", precision="auto")
     picture = model.decode(torch.tensor(document.codes[:1]))[0].clamp(-1, 1)
     expected = ((picture + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(document.sources[0].reconstruction, expected)
