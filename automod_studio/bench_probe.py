@@ -334,7 +334,8 @@ def memory_mb() -> tuple[float, float]:
     except ImportError:  # Windows
         return psutil.Process().memory_info().peak_wset / 1e6, rest
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, rest
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return max(peak, rest), rest  # Linux brings the peak up to date a little late
 
 
 def wait(ms: int) -> None:

@@ -54,11 +54,13 @@ class AttributesFeature(Feature):
         self._moved_key: tuple[object, ...] = ()
         self._listing = self._measuring = self._looking = 0  # ids of requests
         self._dragging = False  # one of the own sliders
+        self._plain_key: tuple[object, ...] = ()
+        self._plain_edits: tuple[AttributeEdit, ...] = ()
         super().__init__(studio, window)
         self._following = QTimer(self)
         self._following.setSingleShot(True)
         self._following.setInterval(_FOLLOW_MS)
-        self._following.timeout.connect(super()._refresh_if_seen)
+        self._following.timeout.connect(self._follow)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(_IDLE_MS)
@@ -99,6 +101,13 @@ class AttributesFeature(Feature):
         elif not self._following.isActive():
             self._following.start()
 
+    def _follow(self) -> None:
+        """In mid-drag, ask for the picture's own values: nothing else is new, and they are shown when they come."""
+        if self.session.in_drag and self.is_seen:
+            self._measure_own(self.document, self._plain())
+        else:
+            super()._refresh_if_seen()
+
     def refresh(self) -> None:
         """Show the document; ask for what is not known of it."""
         document = self.document
@@ -120,7 +129,10 @@ class AttributesFeature(Feature):
         self._show(self.document, self._plain())
 
     def _plain(self) -> tuple[AttributeEdit, ...]:
-        return plain_edits(self.document, self._entries or (), self._chosen)
+        key = (_Is(self.document.attributes), _Is(self._entries), tuple(self._chosen.items()))
+        if key != self._plain_key:
+            self._plain_key, self._plain_edits = key, plain_edits(self.document, self._entries or (), self._chosen)
+        return self._plain_edits
 
     # ---- the library ----
 
