@@ -1,5 +1,6 @@
 """Attributes in the real window: rows, values, ranges, leakage, library."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from automod_studio.document.model import recipe_of
 from automod_studio.features.attributes import AttributesFeature
 from automod_studio.windows import drops
 from automod_studio.windows.attribute_dialog import AttributeDialog
+from automod_studio.workers.attribute_requests import MeasureValues
 from tests.studio.conftest import drop, mime_of
 
 
@@ -97,6 +99,30 @@ def test_sliders_open_at_the_pictures_own_values(feature) -> None:
         assert row.groove.value_of(row.groove.share()) == pytest.approx(expected, abs=0.01)
         assert not row.reset_button.isEnabled()
     assert document.attributes == ()
+
+
+def test_values_follow_the_drag_of_a_mix_but_not_every_move(qtbot, window, feature, monkeypatch) -> None:
+    shown, asked = [], []
+    show_view, ask = feature.widget.show_view, window.studio.service.ask
+    monkeypatch.setattr(feature.widget, "show_view", lambda view: (shown.append(view), show_view(view)))
+    monkeypatch.setattr(window.studio.service, "ask", lambda *args, **more: (asked.append(args[0]), ask(*args, **more)))
+
+    def move(share: float, finished: bool) -> None:
+        edit = partial(edits.set_range_share, range_name="coarse", index=1, share=share)
+        window.studio.session.drag("coarse", "Coarse", edit, finished)
+
+    for step in range(50):
+        move(step / 50, False)
+    assert len(shown) + len(asked) == 0  # no move waits for the panel
+    qtbot.waitUntil(lambda: len(shown) == 1)  # it follows in mid-drag, once
+    assert [type(request) for request in asked] == [MeasureValues]
+    move(1.0, True)
+
+    def values_are_shown() -> bool:
+        expected = {edit.name: plain_value(feature.document, edit) for edit in feature._plain()}
+        return all(row.box.value() == pytest.approx(expected[n], abs=0.0051) for n, row in feature.widget.rows.items())
+
+    qtbot.waitUntil(values_are_shown)
 
 
 def test_a_drag_is_one_step_and_moves_the_value_in_its_blocks(qtbot, window, feature) -> None:
