@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MOST_THREADS = 8  # more would not be fed by a disk, and each may hold a whole photo
-_NICE = 10  # how far gentle threads step back: a thread of the usual priority gets nine times as much of a core
+_NICE = 5  # how far gentle threads step back: where cores are short, one of the usual priority gets three times as much
 
 
 def usable_cores() -> int:

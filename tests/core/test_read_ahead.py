@@ -84,7 +84,7 @@ def test_all_but_the_first_step_back(gentle: bool) -> None:
     with closing(ReadAhead(priority, range(3), threads=1, ahead=3, gentle=gentle)) as results:
         first, *others = results
     assert first == usual
-    assert others == [max(usual, 10) if gentle else usual] * 2
+    assert others == [max(usual, 5) if gentle else usual] * 2
     assert os.getpriority(os.PRIO_PROCESS, 0) == usual
 
 
