@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 import shiboken6
-from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from automod_core.paths import APP_NAME, state_dir
@@ -31,7 +31,6 @@ from automod_studio.workers.engine_service import EngineLike, EngineService
 log = logging.getLogger(__name__)
 
 _LOG_BYTES = 1_000_000
-_FREEZE_MS = 1500  # after the model is ready: the first picture does not wait for a collection of 0.1 s
 _QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -80,7 +79,7 @@ def run(
     window.first_painted.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
     if attributes:  # once there is a model for which they can be
         studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
-    studio.ready.connect(lambda: QTimer.singleShot(_FREEZE_MS, garbage.freeze))
+    studio.ready.connect(garbage.freeze)
     window.show()
     try:
         return app.exec()
