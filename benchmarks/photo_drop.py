@@ -6,8 +6,8 @@
 JPEG photos are drawn and dropped on the engine in two ways, turn about: "plain", one photo after another on the thread
 that draws, decoded whole, and encoded in batches of eight, as the program did at first; and "now", as it does it now.
 With "+ slider" a mix is drawn every 30 ms meanwhile. Printed are medians over the turns: seconds for all photos, and
-those that all cores worked; milliseconds until the first is encoded; until 95 % of the slider's pictures are there, from
-when they were due; the longest step, for which a render has to wait; and the gaps between the ticks of a timer of 1 ms
+those that all cores worked; milliseconds until the first is encoded; until 95 % of the slider's pictures are there,
+from when they were due; the longest step, for which a render has to wait; and the gaps between ticks of a timer of 1 ms
 on another thread, such as the window's. In brackets: how many times less than by the plain way in the same turn.
 """
 
