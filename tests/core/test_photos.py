@@ -547,10 +547,10 @@ def test_a_jpeg_decoded_at_a_part_of_its_size_gives_the_same_crop() -> None:
 
 
 def test_what_is_no_jpeg_or_is_small_is_decoded_whole() -> None:
-    large, small = gradient(2300, 2050), Image.new("RGB", (2047, 2047))
-    assert_close(load_photo(encoded(large, "PNG", compress_level=0), at_least=1024), large, 0)
-    assert load_photo(encoded(small, "JPEG"), at_least=1024).size == (2047, 2047)
-    assert load_photo(encoded(large, "JPEG")).size == (2300, 2050)
+    large, small = Image.new("RGB", (2300, 2050)), Image.new("RGB", (2047, 2047))
+    assert load_photo(encoded(large, "PNG"), at_least=1024).size == large.size
+    assert load_photo(encoded(small, "JPEG"), at_least=1024).size == small.size
+    assert load_photo(encoded(large, "JPEG")).size == large.size
     assert pixels_for_crop(1024, None) == 2048
 
 
