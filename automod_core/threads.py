@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,13 +15,18 @@ _BUDGET_S = 1.0  # for all trials; large models gain from every core, and are no
 _WORTH_IT = 0.95  # more threads have to bring at least this, since other programs and the window want cores too
 
 
-def tune_threads(model: "Automodulator") -> int:
+def tune_threads(model: "Automodulator", most: int | None = None) -> int:
     """Time pictures of a model with 1, 2, 4, ... threads, let torch use the best number from now on, and return it.
 
     Small models are often quicker with few threads: waking the others takes longer than what they do. Where a single
-    picture takes so long that the trials would keep a person waiting, and on a graphics card, nothing is changed.
+    picture takes so long that the trials would keep a person waiting, and on a graphics card, all are used.
+
+    Args:
+        model: the model that is going to be used.
+        most: threads at most; None means as many as torch had at first.
     """
-    most = torch.get_num_threads()
+    most = _threads_at_first() if most is None else most
+    torch.set_num_threads(most)
     if model.device.type != "cpu" or most == 1:
         return most
     codes = model.random_codes(1, seed=0)
@@ -35,6 +41,11 @@ def tune_threads(model: "Automodulator") -> int:
     best = choose_threads(times)
     torch.set_num_threads(best)
     return best
+
+
+@cache
+def _threads_at_first() -> int:
+    return torch.get_num_threads()
 
 
 def choose_threads(times: dict[int, float]) -> int:

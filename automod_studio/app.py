@@ -18,6 +18,7 @@ import shiboken6
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from automod_core.memory import keep_freed_memory
 from automod_core.paths import APP_NAME, state_dir
 from automod_studio.gui_garbage import GuiGarbage
 from automod_studio.icons import app_icon
@@ -57,6 +58,7 @@ def run(
     """
     options = parse(arguments)
     started_s = time.perf_counter() if started_s is None else started_s
+    keep_freed_memory()  # before there is a second thread
     start_log()
     app = QApplication.instance() or QApplication([APP_NAME])
     assert isinstance(app, QApplication)

@@ -25,6 +25,7 @@ from automod_core.images import to_uint8
 from automod_core.recipe import Recipe
 from automod_core.renderer import Cancelled, Renderer
 from automod_core.styles import styles_of
+from automod_core.threads import tune_threads
 from automod_studio.document.model import ModelRef, recipe_of
 from automod_studio.model_finder import ref_of
 from automod_studio.workers import handlers, photo_work, saved_picture
@@ -193,6 +194,7 @@ class Engine:
 
     def _open(self, path: str) -> Loaded:
         model = load_model(path, device=self._device, precision="auto")
+        tune_threads(model)
         ref = ref_of(path, model.card)
         loaded = Loaded(model, Renderer(model, self.cache), ref)
         for other in self._models.values():

@@ -217,12 +217,13 @@ def test_threads_are_chosen_by_measurement(monkeypatch: pytest.MonkeyPatch) -> N
     model = Automodulator(ModelCard(name="n", architecture=config), state_of(config), torch.device("cpu"))
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(2)
         monkeypatch.setattr(threads, "_time_s", lambda *_: 0.01 if torch.get_num_threads() == 1 else 0.02)
-        assert tune_threads(model) == torch.get_num_threads() == 1
-        torch.set_num_threads(2)
+        assert tune_threads(model, 2) == torch.get_num_threads() == 1
+        monkeypatch.setattr(threads, "_time_s", lambda *_: 0.02 if torch.get_num_threads() == 1 else 0.01)
+        assert tune_threads(model, 2) == torch.get_num_threads() == 2
+        assert tune_threads(model, 1) == torch.get_num_threads() == 1
         monkeypatch.setattr(threads, "_time_s", lambda *_: 1.0)  # too slow to try
-        assert tune_threads(model) == torch.get_num_threads() == 2
+        assert tune_threads(model, 2) == torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
 
