@@ -22,7 +22,9 @@ from automod_core.canvas_cache import CanvasCache
 from automod_core.config import level_size
 from automod_core.errors import UserError
 from automod_core.images import to_uint8
+from automod_core.network_work import block_multiply_adds
 from automod_core.recipe import Recipe
+from automod_core.render_times import RenderTimes
 from automod_core.renderer import Cancelled, Renderer
 from automod_core.styles import styles_of
 from automod_core.threads import tune_threads
@@ -50,6 +52,8 @@ T = TypeVar("T")
 
 #: Models kept in memory: the one in use, and the one before, so that undoing a change of model is quick.
 _KEPT_MODELS = 2
+#: Multiplications per millisecond that a device is taken for until it is measured: two cores, and a small card.
+_WORK_PER_MS = {"cpu": 5e7, "cuda": 2e9}
 #: Bytes of free memory below which the cache is emptied.
 _LITTLE_MEMORY = 512 << 20
 
@@ -124,7 +128,6 @@ class Engine:
                 start = self._clock() - preview.elapsed_ms / 1000  # it may have rested
             gives_up = cancelled if plan.side is not None or plan.is_seen else None
             yield self._rendered(request, styles, start, plan, cancelled=gives_up)
-            self._learn(request.model, styles, cancelled)
         except Cancelled:
             return
         except Exception as error:  # noqa: BLE001 - thread boundary
@@ -197,6 +200,7 @@ class Engine:
         tune_threads(model)
         ref = ref_of(path, model.card)
         loaded = Loaded(model, Renderer(model, self.cache), ref)
+        guess_times(loaded.renderer.times, model)
         for other in self._models.values():
             other.renderer.forget()  # what a model that waits has in the cache is enough
         self._models[ref.hash] = loaded
@@ -290,13 +294,6 @@ class Engine:
         same = (seen == styles).all(dim=1).tolist()
         return same.index(False) if False in same else len(same)
 
-    def _learn(self, ref: ModelRef, styles: Tensor, cancelled: Callable[[], bool]) -> None:
-        """After the first picture of a model, find out how long its previews take: its canvases are there."""
-        loaded = self.use(ref)
-        for side in loaded.previews:
-            if loaded.renderer.predict_ms(styles, side, preview=True) is None:
-                loaded.renderer.render(styles, side, preview=True, keep=False, cancelled=cancelled)
-
     def _photos(self, request: LoadPhotos) -> Iterator[PhotosFound | PhotosLoaded | PictureOpened | None]:
         items = expand_folders(request.items)
         if request.open_recipe and len(items) == 1 and items[0].path:
@@ -354,6 +351,18 @@ def device_title(device: torch.device) -> str:
         return "CPU"
     name = torch.cuda.get_device_name(device)
     return name.removeprefix("NVIDIA ").removeprefix("GeForce ")
+
+
+def guess_times(times: RenderTimes, model: Automodulator) -> None:
+    """Guess how long blocks and heads take, from the work in them.
+
+    A slider may move before any of them was measured, since pictures of single photos come from the cache.
+    """
+    architecture, per_ms = model.card.architecture, _WORK_PER_MS["cpu" if model.device.type == "cpu" else "cuda"]
+    for block, work in enumerate(block_multiply_adds(architecture)):
+        times.guess(block, work / per_ms)
+    for level, channels in enumerate(architecture.decoder_channels):
+        times.guess_head(level, 3 * channels * level_size(level) ** 2 / per_ms)
 
 
 def is_memory_short() -> bool:

@@ -163,15 +163,16 @@ def test_going_back_to_a_picture_is_no_work(slow: Slow) -> None:
     assert (slow.times.blocks, again.first_block) == ([], 5)
 
 
-def test_the_first_picture_teaches_how_long_previews_take(model_path: Path) -> None:
-    engine = Slow(model_path).engine
-    loaded = engine._open(str(model_path))
-    styles = random_codes(5, 16, 3)
-    predict = loaded.renderer.predict_ms
-    assert predict(styles, 32, preview=True) is None
-    recipe = Recipe(loaded.ref.hash, "m", (RecipeSource("a", styles[0].numpy()),), np.ones((5, 1)))
-    list(engine.render(Render(1, loaded.ref, recipe)))
-    assert all(predict(styles, side, preview=True) is not None for side in (4, 8, 16, 32))
+def test_before_anything_was_measured_times_are_guessed(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the first move of a slider is answered by a preview, too, where the model is large."""
+    monkeypatch.setattr(engine_module, "_WORK_PER_MS", {"cpu": 1e4})
+    fresh = Slow(model_path)
+    fresh.loaded = fresh.engine._open(str(model_path))
+    fresh.times = FixedTimes(())
+    assert kinds(fresh.draw(fresh.render(0, 0.3))) == [(32, True), (64, False)]
+    monkeypatch.setattr(engine_module, "_WORK_PER_MS", {"cpu": 1e9})
+    fresh.engine._open(str(model_path))
+    assert kinds(fresh.draw(fresh.render(0, 0.4))) == [(64, False)]
 
 
 def test_trouble_after_a_preview_is_told(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
