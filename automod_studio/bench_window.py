@@ -21,10 +21,7 @@ import argparse
 import gc
 import json
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from automod_studio.bench_probe import run_course
 
         return run_course(options)
+    import subprocess  # here, and so below: what the start that is measured does not need would hold it up
+
     try:
         report = measure(options)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
@@ -94,6 +93,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         RuntimeError: a start broke off.
         subprocess.TimeoutExpired: a start did not end.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="bench-window-") as folder:
         photo = make_photo(Path(folder) / "photo.jpg")
         starts: list[dict[str, Any]] = []
@@ -133,6 +134,8 @@ def start(options: argparse.Namespace, home: Path, photo: Path, steps: int) -> d
         RuntimeError: it broke off.
         subprocess.TimeoutExpired: it did not end.
     """
+    import subprocess
+
     command = [sys.executable, "-m", "automod_studio.bench_window", "--child", "--photo", str(photo)]
     command += ["--steps", str(steps), "--platform", options.platform, "--device", options.device]
     if options.model is not None:
@@ -184,6 +187,8 @@ def quantile(times: Sequence[float], part: float) -> float:
 
 def summary(times: Sequence[float]) -> dict[str, Any]:
     """Quantiles of times in ms, with all samples."""
+    import statistics
+
     return {
         "median": round(statistics.median(times), 2) if times else 0.0,
         **{f"p{part}": round(quantile(times, part / 100), 2) for part in (50, 95, 99)},
@@ -205,6 +210,8 @@ def stalls(beats: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 def own_ms(beats: Mapping[str, Sequence[float]], rest: Mapping[str, Sequence[float]]) -> float:
     """What the window's thread computed in a phase, ms, without what the beats themselves take, as told by a rest."""
+    import statistics
+
     idle = statistics.median(rest["own_ms"]) if rest["own_ms"] else 0.0
     return max(0.0, sum(beats["own_ms"]) - idle * len(beats["own_ms"]))
 
