@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QPointF
 from PySide6.QtGui import QDrag, QGuiApplication
 
+from automod_core.animation import PathKeyframe, RecipePath
 from automod_core.automodulator import load_model
 from automod_core.latent import random_codes
 from automod_core.model_file import read_model, save_model
@@ -24,6 +25,8 @@ from automod_studio.workers import engine as engine_module
 from automod_studio.workers import preview_choice
 from automod_studio.workers.engine import Engine, Loaded
 from automod_studio.workers.engine_service import EngineService
+from automod_studio.workers.grid_requests import DrawRecipe
+from automod_studio.workers.path_requests import DrawFrame
 from automod_studio.workers.requests import (
     LoadModel,
     LoadPhotos,
@@ -210,6 +213,27 @@ def test_a_model_that_is_dropped_is_gone(slow: Slow, tiny_model_path: Path, othe
         list(slow.engine.answer(LoadModel(2, str(path), "cpu")))
     assert gone() is None
     assert slow.engine.cache.used_bytes == 0
+
+
+def test_pictures_for_panels_are_drawn_a_block_at_a_time(slow: Slow) -> None:
+    request = slow.render(0, 0.3)
+    *breaths, drawn = slow.engine.answer(DrawRecipe(1, slow.ref, request.recipe))
+    assert breaths == [None] * 5
+    np.testing.assert_allclose(drawn.picture.astype(int), slow.picture(request), atol=1)
+    *breaths, again = slow.engine.answer(DrawRecipe(2, slow.ref, request.recipe))
+    assert breaths == []  # what was looked at once is in the cache
+    np.testing.assert_array_equal(again.picture, drawn.picture)
+
+
+def test_frames_of_a_path_are_drawn_small_while_it_plays(slow: Slow) -> None:
+    recipes = [slow.render(0, share).recipe for share in (0.1, 0.9)]
+    path = RecipePath(tuple(map(PathKeyframe, recipes)))
+    (quick,) = slow.engine.answer(DrawFrame(1, slow.ref, path, 0.5, quick=True))
+    assert slow.times.blocks == [0, 1, 2, 3]
+    assert quick.picture.shape == (64, 64, 3)  # made as large as the picture
+    *_breaths, full = slow.engine.answer(DrawFrame(2, slow.ref, path, 0.5, quick=False))
+    assert full.picture.shape == (64, 64, 3)
+    assert not np.array_equal(full.picture, quick.picture)
 
 
 # ---- the queue and the service ----
