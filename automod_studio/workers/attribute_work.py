@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +27,7 @@ from automod_studio.workers.attribute_requests import (
     SaveAttribute,
     ValuesMeasured,
 )
+from automod_studio.workers.draw_steps import decoded, taken
 from automod_studio.workers.trouble import trouble_of
 
 if TYPE_CHECKING:
@@ -103,13 +103,12 @@ def measure_values(engine: Engine, request: MeasureValues) -> Iterator[ValuesMea
 
 
 def measure_leakage(engine: Engine, request: MeasureLeakage) -> Iterator[LeakageMeasured | None]:
-    """Answer MeasureLeakage: two pictures, encoded again, a breath between them."""
+    """Answer MeasureLeakage: two pictures, encoded again, with a breath after each small step."""
     try:
         codes = []
         for recipe in (replace(request.recipe, attributes=()), request.recipe):
-            styles = styles_of(recipe)[None]  # (1, n_blocks, n)
-            codes.append(engine.with_fallback(partial(_seen_again, engine, request, styles))[0])
-            yield None
+            code = yield from _seen_again(engine, request, styles_of(recipe))
+            codes.append(code)
         moved = (codes[1] - codes[0]).astype(np.float64)  # (n,)
         changes = tuple(float(moved @ a.direction.astype(np.float64)) / a.scale for a in request.attributes)
         yield LeakageMeasured(request.id, changes)
@@ -117,10 +116,12 @@ def measure_leakage(engine: Engine, request: MeasureLeakage) -> Iterator[Leakage
         yield LeakageMeasured(request.id, (), trouble_of(error, "What else moves could not be measured"))
 
 
-def _seen_again(engine: Engine, request: MeasureLeakage, styles: torch.Tensor) -> np.ndarray:
-    """The code (n,) of the picture of styles (1, n_blocks, n)."""
-    model = engine.use(request.model).model
-    return model.encode(model.decode(styles).clamp(-1, 1))[0].cpu().numpy()
+def _seen_again(engine: Engine, request: MeasureLeakage, styles: torch.Tensor) -> Generator[None, None, np.ndarray]:
+    """The code (n,) of the picture of styles (n_blocks, n)."""
+    picture, _, _ = yield from taken(engine, request.model, lambda model: decoded(engine, model, styles))
+    seen = picture[None].clamp(-1, 1)
+    codes, _, _ = yield from taken(engine, request.model, lambda model: model.encode_in_steps(seen))
+    return codes[0].numpy()
 
 
 def _library(number: int, model_hash: str, saved: Attribute | None = None) -> LibraryListed:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from automod_core.photos import square_crop
 from automod_core.renderer import Cancelled, Renderer
 from automod_core.shared_decode import decode_shared
 from automod_studio.document.model import ModelRef, Source
+from automod_studio.workers.draw_steps import taken
 from automod_studio.workers.photo_reading import Cropped, Pace, PhotoReader
 from automod_studio.workers.requests import LoadPhotos, PhotoItem, PhotosLoaded, Trouble
 from automod_studio.workers.trouble import trouble_of
@@ -114,40 +114,13 @@ def _encoded(
         Codes (B, n) float32, reconstructions (B, R, R, 3) uint8, and what the user should know.
     """
     images = to_tensor(crops)
-    codes, told, encode_s = yield from _taken(engine, ref, lambda model: model.encode_in_steps(images))
+    codes, told, encode_s = yield from taken(engine, ref, lambda model: model.encode_in_steps(images))
     keeps = keep and len(crops) == 1
-    pictures, told_then, decode_s = yield from _taken(
+    pictures, told_then, decode_s = yield from taken(
         engine, ref, lambda model: _kept(engine, model, codes) if keeps else _together(model, codes)
     )
     _pace(engine, ref).note(len(crops), max(encode_s, decode_s))
     return codes.cpu().numpy(), to_uint8(pictures), told or told_then
-
-
-def _taken(
-    engine: Engine, ref: ModelRef, work: Callable[[Automodulator], Iterator[Tensor | None]]
-) -> Generator[None, None, tuple[Tensor, str, float]]:
-    """Let a model work in steps; return what comes at last, what the user should know, and the longest step's seconds.
-
-    The work is begun anew if the graphics card gives up and the processor takes over.
-    """
-    model: Automodulator | None = None
-    steps: Iterator[Tensor | None] = iter(())
-
-    def step() -> Tensor | None:
-        nonlocal model, steps
-        used = engine.use(ref).model
-        if used is not model:
-            model, steps = used, work(used)
-        result = next(steps)
-        return None if result is None else result.cpu()  # waits, so that a graphics card gives up here if at all
-
-    result, notice, longest_s = None, "", 0.0
-    while result is None:
-        start = time.perf_counter()
-        result, told = engine.with_fallback(step)
-        longest_s, notice = max(longest_s, time.perf_counter() - start), notice or told
-        yield None
-    return result, notice, longest_s
 
 
 def _together(model: Automodulator, codes: Tensor) -> Iterator[Tensor | None]:
