@@ -68,9 +68,10 @@ class ReadAhead(Generic[Item, Result]):
         """Take the next result; waits for it."""
         if not self._waiting:
             raise StopIteration
-        result = self._waiting.popleft().result()
-        self._fill()
-        return result
+        try:
+            return self._waiting.popleft().result()
+        finally:
+            self._fill()  # also after one that failed, else the last ones would never be begun
 
     def is_ready(self, timeout_s: float = 0.0) -> bool:
         """Wait a little for the next result, and tell whether `next` would return at once."""

@@ -49,18 +49,19 @@ def test_no_more_is_begun_than_is_allowed() -> None:
 
 
 def test_closing_leaves_out_what_was_not_begun() -> None:
-    begun, never, seen = threading.Semaphore(0), threading.Event(), []
+    begun, left_out, seen = threading.Semaphore(0), threading.Event(), []
 
     def work(number: int) -> None:
         begun.release()
-        never.wait(0.05)
+        assert left_out.wait(WAIT_S)
         seen.append(number)
 
     results = ReadAhead(work, range(50), threads=2, ahead=50)
+    results._waiting[-1].add_done_callback(lambda _future: left_out.set())
     assert begun.acquire(timeout=WAIT_S)
     assert begun.acquire(timeout=WAIT_S)
     results.close()
-    assert len(seen) < 10
+    assert sorted(seen) == [0, 1]
     assert list(results) == []
     assert not its_threads()
 
@@ -70,6 +71,14 @@ def test_what_the_work_raises_is_raised_where_it_is_taken_and_the_rest_goes_on()
         assert next(results) == 1
         with pytest.raises(ZeroDivisionError):
             next(results)
+        assert list(results) == [0.5]
+
+
+def test_failures_leave_out_nothing_that_comes_after() -> None:
+    with closing(ReadAhead(lambda number: 1 / number, (0, 0, 0, 2), threads=1, ahead=2)) as results:
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                next(results)
         assert list(results) == [0.5]
 
 
