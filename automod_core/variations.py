@@ -186,5 +186,6 @@ def _known_confidences(
         encoding, _ = multiply_adds(model.card.architecture, model.card.architecture.n_levels - 1)
         for i, confidence in zip(missing, confidences(model, styles[missing], pictures[missing]), strict=True):
             known[i] = torch.tensor(confidence, dtype=torch.float64)
-            cache.put(keys[i], known[i], encoding)
+            cost = encoding * known[i].nbytes / pictures[i].nbytes  # it goes at about the time its picture goes
+            cache.put(keys[i], known[i], cost)
     return [float(known[i]) for i in range(len(keys))]

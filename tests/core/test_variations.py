@@ -110,6 +110,15 @@ def test_children_that_were_drawn_are_neither_decoded_nor_encoded_again(model, r
     assert encoded == [1]
 
 
+def test_confidences_do_not_outlive_their_pictures_by_much(model, recipe) -> None:
+    """Few bytes, dear to make: by themselves they would stay for ever, and become many."""
+    cache = CanvasCache(10 * 4 * 3 * model.resolution**2)
+    for seed in range(20):
+        list(draw_children(model, recipe, {0}, 0.8, seed, range(4), batch=2, cache=cache))
+    kept = [entry for entry in cache._entries.values() if entry.n_bytes == 8]
+    assert 4 <= len(kept) <= 60
+
+
 def test_children_of_children_lie_over_one_another(model, recipe) -> None:
     child = children_of(model, recipe, {0}, 0.5, 1, [2])[2]
     grandchild = children_of(model, child.recipe, {0, 1}, 0.5, 9, [0])[0]
