@@ -211,4 +211,4 @@ class _Errors:
     def agreement(self) -> dict[int, float]:
         """Pixels per side -> PSNR in dB."""
         means = [sum(squares) / len(squares) for squares in self._squares]
-        return {level_size(i): 10 * math.log10(_PEAK**2 / max(mean, _NO_ERROR)) for i, mean in enumerate(means)}
+        return {level_size(i): -10 * math.log10(max(mean, _NO_ERROR) / _PEAK**2) for i, mean in enumerate(means)}
