@@ -55,7 +55,8 @@ def decode_shared(
         breaths: also yield no pictures, b = 0, after every group that went through a block: for a caller who has to
             look at other things between short pieces of work.
         cache: where pictures and canvases are looked up that were drawn before, and where those are put that may be
-            wanted again: pictures, if they are few enough, and small canvases that several of them share.
+            wanted again: pictures, if they are few enough, and small canvases that several of them share. With a cache,
+            pictures must not be changed in place.
         exact: compute in float32, whatever the model's precision, and without the cache: for pictures that are kept.
 
     Yields:
