@@ -14,6 +14,7 @@ from automod_core.config import ModelConfig
 from automod_core.convolutions import Factored, Same, Transposed, up_convolution, winograd_is_available
 from automod_core.inference_graph import DecoderGraph, EncoderGraph, adain
 from automod_core.latent import random_codes
+from automod_core.memory import keep_freed_memory
 from automod_core.model import (
     Decoder,
     Encoder,
