@@ -7,7 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +67,7 @@ class Loaded:
     model: Automodulator
     renderer: Renderer
     ref: ModelRef
+    threads: int  # of torch, with which it is quickest
     kept: dict[type, Any] = field(default_factory=dict)  # what handlers keep for as long as the model is here
 
     @cached_property
@@ -85,6 +86,7 @@ class _Plan:
     first_block: int
     side: int | None  # pixels; None: no preview
     is_seen: bool  # itself, or a preview of it
+    notice: str = ""  # what the user should know
 
 
 class Engine:
@@ -121,7 +123,8 @@ class Engine:
         start = self._clock()
         try:
             styles = styles_of(request.recipe)
-            plan = self.with_fallback(lambda: self._plan(request.model, styles))[0]
+            plan, notice = self.with_fallback(lambda: self._plan(request.model, styles))
+            plan = replace(plan, notice=notice)
             if plan.side is not None:
                 preview = self._rendered(request, styles, start, plan, plan.side)
                 yield preview
@@ -150,7 +153,7 @@ class Engine:
             image,
             elapsed_ms=(self._clock() - start) * 1000,
             device=self.device_name(ref),
-            notice=notice,
+            notice=plan.notice or notice,
             preview=side is not None,
             size=len(image),
             full_size=ref.resolution,
@@ -192,19 +195,19 @@ class Engine:
             )
         except Exception as error:  # noqa: BLE001 - thread boundary
             self._models, self._device = known, device
+            for loaded in list(known.values())[-1:]:
+                torch.set_num_threads(loaded.threads)
             trouble = trouble_of(error, f"{Path(request.path).name} could not be opened")
             yield ModelLoaded(request.id, request.path, trouble=trouble)
 
     def _open(self, path: str) -> Loaded:
         model = load_model(path, device=self._device, precision="auto")
-        tune_threads(model)
         ref = ref_of(path, model.card)
-        loaded = Loaded(model, Renderer(model, self.cache), ref)
+        loaded = Loaded(model, Renderer(model, self.cache), ref, tune_threads(model))
         guess_times(loaded.renderer.times, model)
-        for other in self._models.values():
-            other.renderer.forget()  # what a model that waits has in the cache is enough
         self._models[ref.hash] = loaded
         self._models.move_to_end(ref.hash)
+        self._forget_canvases(but=loaded)
         while len(self._models) > _KEPT_MODELS:
             self._models.popitem(last=False)
             self.cache.clear()
@@ -219,8 +222,16 @@ class Engine:
                 raise UserError(
                     f"{Path(ref.path).name} is no longer the model “{ref.name}” that this mix was made with."
                 )
-        self._models.move_to_end(ref.hash)
+        elif next(reversed(self._models)) != ref.hash:
+            self._models.move_to_end(ref.hash)
+            torch.set_num_threads(loaded.threads)
         return loaded
+
+    def _forget_canvases(self, *, but: Loaded) -> None:
+        """Let the models that wait go of the canvases of their pictures: what they have in the cache is enough."""
+        for loaded in self._models.values():
+            if loaded is not but:
+                loaded.renderer.forget()
 
     def with_fallback(self, work: Callable[[], T]) -> tuple[T, str]:
         """Do some work; if the graphics card gives up, do it again on the processor and say so."""
@@ -270,8 +281,10 @@ class Engine:
         """
         if is_memory_short():
             self.cache.clear()
-        render = self.use(ref).renderer.render
-        return to_uint8(render(styles, side, preview=side is not None, keep=keep, cancelled=cancelled))
+        loaded = self.use(ref)
+        self._forget_canvases(but=loaded)
+        picture = loaded.renderer.render(styles, side, preview=side is not None, keep=keep, cancelled=cancelled)
+        return to_uint8(picture)
 
     def _plan(self, ref: ModelRef, styles: Tensor) -> _Plan:
         loaded = self.use(ref)

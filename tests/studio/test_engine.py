@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from automod_core.automodulator import load_model
+from automod_core.styles import styles_of
 from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.document.model import Document, recipe_of
+from automod_studio.workers import engine as engine_module
 from automod_studio.workers import photo_reading
 from automod_studio.workers.engine import Engine
 from automod_studio.workers.requests import (
@@ -145,9 +147,29 @@ def test_a_model_that_waits_holds_no_canvases_but_what_is_in_the_cache(
     assert document.model is not None
     renderer = engine.use(document.model).renderer
     assert renderer._canvases
-    load(engine, other_model_path)
+    other = load(engine, other_model_path).ref
     assert not renderer._canvases
-    assert render(engine, document).trouble is None
+    engine.draw(other, styles_of(recipe_of(document))[:1].repeat(other.n_blocks, 1))
+    assert engine.use(other).renderer._canvases
+    assert render(engine, document).trouble is None  # undo: the model before is in use again
+    assert not engine.use(other).renderer._canvases
+
+
+def test_each_model_computes_with_its_own_number_of_threads(
+    tiny_model_path: Path, other_model_path: Path, tmp_path: Path, monkeypatch
+) -> None:
+    counts, told = iter([2, 3, 4]), []
+    monkeypatch.setattr(engine_module, "tune_threads", lambda _model: next(counts))
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    engine = Engine()
+    first = load(engine, tiny_model_path).ref
+    second = load(engine, other_model_path).ref
+    for ref in (second, first, first, second):
+        engine.use(ref)
+    assert told == [2, 3]
+    monkeypatch.setattr(engine_module.photo_work, "encode_again", lambda *_args: 1 / 0)
+    assert load(engine, tiny_model_path).trouble is not None
+    assert told == [2, 3, 3]
 
 
 def test_a_bad_model_file_leaves_everything_as_it_was(tiny_model_path: Path, tmp_path: Path) -> None:
@@ -205,11 +227,14 @@ def test_saving_where_nothing_can_be_written_says_so(tiny_model_path: Path, tmp_
     assert "mix.bmp" in saved.trouble.sentence
 
 
-def test_a_full_graphics_card_falls_back_to_the_processor(tiny_model_path: Path, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("step", ["_plan", "draw"])
+def test_a_full_graphics_card_falls_back_to_the_processor(
+    tiny_model_path: Path, tmp_path: Path, monkeypatch, step: str
+) -> None:
     engine = Engine()
     document = mixed_document(engine, tiny_model_path, tmp_path)
     engine._device = "auto"
-    real, calls = engine.draw, []
+    real, calls = getattr(engine, step), []
 
     def full_once(*args, **more):
         calls.append(engine._device)
@@ -217,7 +242,7 @@ def test_a_full_graphics_card_falls_back_to_the_processor(tiny_model_path: Path,
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*args, **more)
 
-    monkeypatch.setattr(engine, "draw", full_once)
+    monkeypatch.setattr(engine, step, full_once)
     reply = render(engine, document)
     assert calls == ["auto", "cpu"]
     assert reply.image is not None
