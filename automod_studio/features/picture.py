@@ -62,6 +62,10 @@ class PicturePart(Part):
 
     def start_drag(self, widget: QWidget) -> None:
         """Drag the picture out of a widget; returns when it was dropped or given up."""
+        drawn = self.studio.on_canvas
+        if drawn is not None and drawn.preview:  # the last full picture is another one than what is seen
+            self.studio.message.emit("The picture is still being drawn: drag it out in a moment.", "", "info")
+            return
         if self.studio.shown is None:
             return
         document, image = self.studio.shown

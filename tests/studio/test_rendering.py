@@ -421,6 +421,17 @@ def test_what_is_changed_before_its_picture_is_there_is_not_copied(qtbot, window
     assert QGuiApplication.clipboard().image().isNull()
 
 
+def test_a_preview_is_not_dragged_out(qtbot, window, previewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    dragged: list[Document] = []
+    monkeypatch.setattr(window.picture.drag_out, "start", lambda _widget, document, *_more: dragged.append(document))
+    window.picture.start_drag(window.canvas)
+    assert dragged == []
+    assert "still being drawn" in window.messages.sentence.text()
+    reply(window, 16)
+    window.picture.start_drag(window.canvas)
+    assert dragged == [window.studio.document]
+
+
 def test_a_file_that_is_dragged_out_becomes_exact(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:
     qtbot.waitUntil(lambda: window.studio.shown[0] is window.studio.document)
     monkeypatch.setattr(QDrag, "exec", lambda *_args: None)
