@@ -1,5 +1,6 @@
 """The main job in the real window: drop, mix, undo, save, reopen, change the model."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from automod_studio.app import CrashBoundary
 from automod_studio.settings import Settings
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
+from automod_studio.workers import photo_reading
 from automod_studio.workers.requests import PhotoItem
 from tests.conftest import make_tiny_model
 from tests.document.histories import steps_of
@@ -116,11 +118,20 @@ def test_photos_that_arrive_in_a_drag_wait_for_its_end(qtbot, window, photos) ->
 
 def test_reading_many_photos_can_be_stopped(qtbot, window, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(studio_module, "_TAKE_IN_EVERY_S", 0.0)
+    stopped, real = threading.Event(), photo_reading.load_reduced
+
+    def load_reduced(source, *options, **more):
+        if str(source).endswith("good-060.png"):  # so that they are being read when they are stopped
+            assert stopped.wait(10)
+        return real(source, *options, **more)
+
+    monkeypatch.setattr(photo_reading, "load_reduced", load_reduced)
     folder = make_mixed_folder(tmp_path / "many", good=90, bad=0)
     drop(window, mime_of(folder))
     document = lambda: window.studio.document  # noqa: E731
     qtbot.waitUntil(lambda: window.studio.reading and not document().starter and len(document().sources) > 1)
     qtbot.keyPress(window, Qt.Key.Key_Escape)
+    stopped.set()
     assert not window.studio.reading
     assert said(window).startswith("Stopped: ")
     count = len(names(window))
