@@ -315,6 +315,11 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, "Tensor"]]:
     return card, state
 
 
+def unmapped(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """Copies of what read_model gave, whose memory is the file itself: Windows lets no such file be replaced."""
+    return {name: tensor.clone() for name, tensor in state.items()}
+
+
 def write_figures(path: Path, figures: Mapping[str, float], measured: str) -> ModelCard:
     """Put measured figures on the card of a model file, in place of earlier ones; weights and prior stay as they are.
 
@@ -333,6 +338,7 @@ def write_figures(path: Path, figures: Mapping[str, float], measured: str) -> Mo
     card, state = read_model(path)
     if card.weights_sha256 != measured:
         raise UserError(f"{path.name} was replaced while its model was measured, so the figures were not written.")
+    state = unmapped(state)
     return save_model(path, replace(card, figures=dict(figures)), state)
 
 

@@ -27,11 +27,12 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, write, and say how well previews agree."""
     prepare_torch()
-    from automod_core.model_file import read_model, save_model
+    from automod_core.model_file import read_model, save_model, unmapped
     from automod_core.preview_heads import with_preview_heads
 
     target = args.model if args.out is None else args.out
     card, state = read_model(args.model)
+    state = unmapped(state)  # it may be replaced
     if args.out is not None:
         check_target(args.out, [args.model])
     with progress(args, "Fitting previews", "%") as report:

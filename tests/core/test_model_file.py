@@ -12,6 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from automod_core import model_file
+from automod_core.cli import main
 from automod_core.config import ModelConfig
 from automod_core.errors import UserError
 from automod_core.model_file import (
@@ -347,6 +349,23 @@ def test_figures_are_written_on_the_card_and_nothing_else_changes(with_prior: Pa
     assert card == after == replace(before, figures={"psnr_db": 20.5})
     assert state.keys() == state_after.keys()
     assert all(torch.equal(state[name], state_after[name]) for name in state)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="of Linux, which tells what is mapped")
+def test_a_file_that_is_replaced_is_not_mapped_any_more(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows would refuse it."""
+
+    def write(path: Path, _write: object) -> None:
+        assert path.name not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+    path = model.rename(model.with_name("once-mapped.safetensors"))
+    card, state = read_model(path)
+    if path.name not in Path("/proc/self/maps").read_text(encoding="utf-8"):
+        pytest.skip("this version of safetensors maps no files")
+    del state
+    monkeypatch.setattr(model_file, "write_atomically", write)
+    write_figures(path, {"psnr_db": 20.5}, card.weights_sha256)
+    assert main(["fit-previews", "--quiet", str(path)]) == 0
 
 
 def test_figures_of_another_model_are_not_written(model: Path) -> None:
