@@ -85,7 +85,7 @@ class Renderer:
         return last + 1 if picture_key(keys[last], level) in self._cache else self._first(keys, last)
 
     def predict_ms(self, styles: Tensor, resolution: int | None = None, *, preview: bool = False) -> float | None:
-        """Milliseconds that a render of styles (n_blocks, n) will take; None before all of its blocks were measured."""
+        """Milliseconds that a render of styles (n_blocks, n) will take; None if RenderTimes knows too little."""
         level, last, keys = self._plan(self._model._as_styles(styles[None]), resolution)
         if not preview and picture_key(keys[last], level) in self._cache:
             return 0.0
@@ -143,3 +143,5 @@ class Renderer:
                 self._cache.put(keys[i], canvas, self._works[i])
         if level is not None:
             self._cache.put(picture_key(keys[last], level), picture.clone(), self._works[last])
+            if last == len(keys) - 1 and picture_key(keys[last], level) in self._cache:
+                self._canvases.pop(keys[last], None)  # 67 MB at 512 pixels, for nothing but this picture

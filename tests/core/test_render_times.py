@@ -28,6 +28,19 @@ def test_what_was_never_measured_cannot_be_predicted() -> None:
     assert times.predict(3, 3, 3) is not None
 
 
+def test_a_guess_counts_until_something_was_measured() -> None:
+    times = RenderTimes()
+    times.guess(0, 7.0)
+    assert times.predict(0, 0, 0) is None  # nothing is known of the head
+    times.guess_head(0, 2.0)
+    assert times.predict(0, 0, 0) == 9.0
+    times.note(0, 30.0)
+    assert times.predict(0, 0, 0) == 32.0
+    times.note_head(0, 1.0)
+    times.guess(0, 8.0)
+    assert times.predict(0, 0, 0) == 31.0
+
+
 def test_one_that_was_held_up_moves_nothing() -> None:
     times = RenderTimes()
     times.note_head(0, 0.0)
