@@ -15,8 +15,8 @@ from torch import Tensor
 _WINOGRAD_SIDE = 32  # pixels: below, turning the weights takes longer than what is saved
 _WINOGRAD_CHANNELS = 32
 _WINOGRAD_TILE = 6  # outputs per side of a tile
-_WINOGRAD_BYTES = 128 << 20  # of turned maps at a time, some 7 per value that enters or leaves
-_STRIP_PIXELS = 1 << 14  # of the smaller map that are enlarged at a time, so that sums stay in the cache
+_WINOGRAD_BYTES = 64 << 20  # of turned maps at a time, some 7 per value that enters or leaves
+_STRIP_PIXELS = 1 << 12  # of the smaller map that are enlarged at a time, so that sums stay in the cache
 
 Convolution = Callable[[Tensor], Tensor]
 

@@ -92,7 +92,7 @@ class BlockGraph:
 
     def __init__(self, state: State, gain: float, dtype: torch.dtype, *, first: bool, enlarges: bool) -> None:
         weight, bias = state["conv0.weight"], state["conv0.bias"]
-        self._enlarges = enlarges
+        self._layout = layout(dtype, weight.device)
         self._grow = up_convolution(weight, bias, dtype) if enlarges else Same(weight, bias, dtype)
         self._blur = _blur_kernel(len(bias), dtype, weight.device) if enlarges else None
         self._conv: Convolution | None = None
@@ -103,7 +103,7 @@ class BlockGraph:
         self._constant = None
         if first:  # what enters is the same for all pictures
             ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE, dtype=dtype, device=weight.device)
-            self._constant = _leaky(self._grow(ones.to(memory_format=layout(dtype, weight.device))))
+            self._constant = _leaky(self._grow(ones.to(memory_format=self._layout)))
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
         """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
@@ -112,7 +112,7 @@ class BlockGraph:
     def grow(self, canvas: Tensor) -> Tensor:
         """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
         if self._constant is not None:
-            return self._constant.expand(len(canvas), -1, -1, -1)
+            return self._constant.expand(len(canvas), -1, -1, -1).contiguous(memory_format=self._layout)
         x = self._grow(canvas)
         if self._blur is not None:
             x = F.conv2d(x, self._blur, padding=1, groups=x.shape[1])
@@ -122,7 +122,8 @@ class BlockGraph:
         """The rest: what `grow` gave, which is left as it is, and a style (B, n) of norm 1 -> canvas that leaves."""
         x = adain(x, F.linear(style, *self._styles[0]))
         if self._conv is not None:
-            x = adain(_leaky(self._conv(x)), F.linear(style, *self._styles[1]))
+            x = _leaky(self._conv(x))  # a step of its own, so that what entered is free before adain takes memory
+            x = adain(x, F.linear(style, *self._styles[1]))
         return x
 
 
@@ -158,7 +159,9 @@ class EncoderGraph:
         x = images.to(self._dtype, memory_format=layout(self._dtype, images.device))
         x = F.conv2d(x, *self._from_rgb)
         for conv0, conv1 in self._convs:
-            x = F.avg_pool2d(_leaky(conv1(_leaky(conv0(x)))), 2)
+            x = _leaky(conv0(x))  # each a step of its own, so that what entered is free before the next takes memory
+            x = _leaky(conv1(x))
+            x = F.avg_pool2d(x, 2)
             yield x
         x = _leaky(self._last_conv(x))
         yield F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
@@ -178,7 +181,7 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     """
     b, c, h, w = x.shape
     scale, shift = (half.reshape(-1) for half in style.chunk(2, dim=1))  # (B * C,) each
-    if x.is_contiguous():
+    if x.dtype == torch.float32 and x.is_contiguous():  # a single channel lies both ways, in bfloat16 too
         maps = x.view(1, b * c, h, w)  # every map of every picture is a channel of its own
         mean, variance = _moments(maps[0].flatten(1))
         scale = scale.masked_fill(variance <= _CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
