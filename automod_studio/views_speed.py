@@ -23,6 +23,9 @@ class SpeedFigures:
         """Take note of a picture that is shown; one that was only looked up, as at the end of a drag, tells nothing."""
         if self._last is not None and reply.n_blocks and reply.first_block >= reply.n_blocks:
             return
+        if self._last is not None and _what_draws(self._last) != _what_draws(reply):
+            self._full = self._preview = None
+            self._steps_ms.clear()
         if self._last is None or reply.id != self._last.id:
             self._steps_ms.append(reply.elapsed_ms)
         self._last = reply
@@ -30,8 +33,6 @@ class SpeedFigures:
             self._preview = reply
         else:
             self._full = reply
-            if self._preview is not None and self._preview.full_size != reply.size:
-                self._preview = None  # of another model, which was used before
 
     @property
     def text(self) -> str:
@@ -62,7 +63,9 @@ class SpeedFigures:
 
 
 def milliseconds(time_ms: float) -> str:
-    """A time for people: "38 ms", "< 1 ms"."""
+    """A time for people, in five figures at most: "38 ms", "< 1 ms", "12 s"."""
+    if time_ms >= 9999.5:
+        return f"{time_ms / 1000:.0f} s"
     return f"{time_ms:.0f} ms" if time_ms >= 0.95 else "< 1 ms"
 
 
@@ -70,6 +73,11 @@ def percentile_95(times: deque[float]) -> float:
     """The smallest of the times that 95 % of them do not exceed; there is at least one."""
     ordered = sorted(times)
     return ordered[-(len(ordered) // 20) - 1]
+
+
+def _what_draws(reply: Rendered) -> tuple[object, ...]:
+    """Pictures of another device or model tell nothing of this one."""
+    return reply.device, reply.full_size, reply.n_blocks, reply.precision
 
 
 def _reused(first_block: int, n_blocks: int) -> str:

@@ -56,17 +56,21 @@ def test_a_picture_that_was_only_looked_up_leaves_the_figures() -> None:
     assert "Restarted at block 5 of 8" in figures.tip
 
 
-def test_a_preview_of_another_model_is_forgotten() -> None:
+def test_what_another_model_took_is_forgotten() -> None:
     figures = SpeedFigures()
     figures.take(PREVIEW)
     figures.take(FULL)
+    figures.take(replace(FULL, id=2))
     assert "Preview" in figures.tip
-    figures.take(replace(FULL, id=2, size=64, full_size=64))
+    assert "of the last 2" in figures.tip
+    figures.take(replace(FULL, id=3, size=64, full_size=64))
     assert figures.tip.startswith("Full picture 310 ms\n")
+    assert "of the last" not in figures.tip
 
 
-def test_short_times() -> None:
+def test_short_and_long_times() -> None:
     assert (milliseconds(0.4), milliseconds(1.2), milliseconds(310.4)) == ("< 1 ms", "1 ms", "310 ms")
+    assert (milliseconds(9999.4), milliseconds(9999.6), milliseconds(61_000)) == ("9999 ms", "10 s", "61 s")
 
 
 def test_a_figure_lays_nothing_out_anew_but_another_device_gets_its_room(qtbot) -> None:
