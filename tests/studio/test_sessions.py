@@ -434,9 +434,11 @@ def test_a_session_whose_model_is_gone_stays_until_the_model_is_there(
 def test_trouble_with_the_disk_is_told_in_the_window(qtbot, open_window, photos) -> None:
     sessions_dir().parent.mkdir(parents=True, exist_ok=True)
     sessions_dir().touch()
-    window = open_window()
+    window, told = open_window(), []
+    window.studio.message.connect(lambda *_message: told.append(said(window)))  # one may soon follow the other
     drop(window, mime_of(*photos))
-    qtbot.waitUntil(lambda: said(window).startswith("Your work is not kept for the case of a crash at the moment:"))
+    trouble = "Your work is not kept for the case of a crash at the moment:"
+    qtbot.waitUntil(lambda: any(sentence.startswith(trouble) for sentence in told))
     settle(qtbot, window, photos)
 
 
