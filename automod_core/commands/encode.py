@@ -1,8 +1,9 @@
 """automod encode: the codes of photos, as a file of arrays."""
 
 import argparse
+import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,7 +145,7 @@ def encode_photos(
     crops: list[np.ndarray] = []
     paths: list[Path] = []
     refused: list[str] = []
-    read = partial(_read, resolution=model.resolution, via=model.card.crop_via)
+    read = partial(_read, resolution=model.resolution, via=model.card.crop_via, large=threading.Lock())
     threads = reading_threads()
     with closing(ReadAhead(read, photos, threads=threads, ahead=threads + _BATCH)) as crops_read:
         for done, (path, crop) in enumerate(zip(photos, crops_read, strict=True), start=1):
@@ -163,12 +164,14 @@ def encode_photos(
     return Encoded(z, tuple(paths), tuple(refused), model.hash)
 
 
-def _read(path: Path, *, resolution: int, via: int | None) -> "np.ndarray | UserError":
-    """The crop (R, R, 3) uint8 of a photo, or why it cannot be had."""
-    from automod_core.photos import load_photo, pixels_for_crop, square_crop
+def _read(path: Path, *, resolution: int, via: int | None, large: threading.Lock) -> "np.ndarray | UserError":
+    """The crop (R, R, 3) uint8 of a photo, or why it cannot be had; only one large one is in memory at a time."""
+    from automod_core.photos import load_reduced, pixels_for_crop, square_crop
 
-    try:
-        image = load_photo(path, at_least=pixels_for_crop(resolution, via))
-    except UserError as error:
-        return error
-    return square_crop(image, resolution, via=via)
+    at_least = pixels_for_crop(resolution, via)
+    with ExitStack() as held:
+        try:
+            image = load_reduced(path, at_least, on_large=lambda: held.enter_context(large)).image
+        except UserError as error:
+            return error
+        return square_crop(image, resolution, via=via)

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from PIL import Image
 
 from automod_core import cli, evaluate, latent
+from automod_core import photos as photos_module
 from automod_core.automodulator import load_model
-from automod_core.commands import common
+from automod_core.commands import common, encode
 from automod_core.commands import evaluate as evaluate_command
 from automod_core.commands.mix import parse_shares
 from automod_core.images import to_tensor, to_uint8
@@ -183,6 +185,16 @@ def test_encode_lists_bad_photos_and_encodes_the_others(capsys, tmp_path, photos
     ]
     with np.load(tmp_path / "c.npz") as file:
         assert file["names"].tolist() == ["anna.png", "cleo.png"]
+
+
+@pytest.mark.parametrize("pixels", [1 << 30, 0])
+def test_encode_holds_one_large_photo_at_a_time(monkeypatch, photos, pixels) -> None:
+    large, seen = threading.Lock(), []
+    monkeypatch.setattr(photos_module, "_LARGE", pixels)
+    monkeypatch.setattr(photos_module, "square_crop", lambda image, *_, via: seen.append(large.locked()))
+    encode._read(photos[0], resolution=16, via=None, large=large)
+    assert seen == [pixels == 0]
+    assert not large.locked()
 
 
 def test_encode_without_any_readable_photo_writes_nothing(capsys, tmp_path, tiny_model_path) -> None:
