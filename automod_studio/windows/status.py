@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QToolButton, QWidget
 
 from automod_studio.icons import icon
@@ -84,8 +84,14 @@ class StatusCorner(QWidget):
         """Show what one waits for; "" brings the device back."""
         self.speed.setText(text or self._device)
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: D102 - Qt's
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._make_room()
+
     def _make_room(self) -> None:
         """Give the line a size of its own, so that a figure does not lay the whole window out anew."""
+        self.speed.ensurePolished()  # its letters are smaller than others
         letters = self.speed.fontMetrics()
         texts = (_WAITING, f"{self._device} · 0000 ms")
         size = QSize(max(map(letters.horizontalAdvance, texts)) + GRID, letters.height())

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from automod_studio.views_speed import SpeedFigures, milliseconds
 from automod_studio.windows.status import StatusCorner
@@ -88,3 +88,20 @@ def test_a_figure_lays_nothing_out_anew_but_another_device_gets_its_room(qtbot) 
     assert status.speed.width() > room.width()
     assert status.speed.width() >= status.speed.sizeHint().width()
     qtbot.waitUntil(lambda: status.width() >= status.sizeHint().width())
+
+
+def test_larger_letters_get_their_room(qtbot) -> None:
+    window, status = QMainWindow(), StatusCorner()
+    qtbot.addWidget(window)
+    window.menuBar().setCornerWidget(status)
+    window.show()
+    status.show_busy("Loading the model…")
+    assert status.speed.width() >= status.speed.sizeHint().width()
+    before, larger = QApplication.font(), QApplication.font()
+    larger.setPointSizeF(1.5 * before.pointSizeF())
+    try:
+        QApplication.setFont(larger)
+        qtbot.waitUntil(lambda: status.speed.height() >= status.speed.sizeHint().height())
+        assert status.speed.width() >= status.speed.sizeHint().width()
+    finally:
+        QApplication.setFont(before)
