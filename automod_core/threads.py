@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
 _TURNS = 3
-_BUDGET_S = 1.0  # for all trials; large models gain from every core, and are not worth the wait
+_BUDGET_S = 1.0  # of trials, after which no other begins; large models gain from every core, and need none
+_HOPELESS = 2.0  # times as slow as the best: then fewer threads are not tried, which with many cores would take long
 _WORTH_IT = 0.95  # more threads have to bring at least this, since other programs and the window want cores too
 
 
@@ -33,11 +34,14 @@ def tune_threads(model: "Automodulator", most: int | None = None) -> int:
     model.decode(codes)  # the first one also makes what is made once
     if _time_s(model, codes) * _TURNS > _BUDGET_S / 4:
         return most
-    times = {}
-    for count in sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i < most)}):
+    times: dict[int, float] = {}
+    start = time.perf_counter()
+    for count in sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i < most)}, reverse=True):
         torch.set_num_threads(count)
         model.decode(codes)
         times[count] = statistics.median(_time_s(model, codes) for _ in range(_TURNS))
+        if times[count] > _HOPELESS * min(times.values()) or time.perf_counter() - start > _BUDGET_S:
+            break
     best = choose_threads(times)
     torch.set_num_threads(best)
     return best

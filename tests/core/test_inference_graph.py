@@ -227,13 +227,18 @@ def test_threads_are_chosen_by_measurement(monkeypatch: pytest.MonkeyPatch) -> N
     config = CONFIGS["narrow"]
     model = Automodulator(ModelCard(name="n", architecture=config), state_of(config), torch.device("cpu"))
     before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "_BUDGET_S", 1000.0)  # however slow this machine is
     try:
         monkeypatch.setattr(threads, "_time_s", lambda *_: 0.01 if torch.get_num_threads() == 1 else 0.02)
         assert tune_threads(model, 2) == torch.get_num_threads() == 1
         monkeypatch.setattr(threads, "_time_s", lambda *_: 0.02 if torch.get_num_threads() == 1 else 0.01)
         assert tune_threads(model, 2) == torch.get_num_threads() == 2
         assert tune_threads(model, 1) == torch.get_num_threads() == 1
-        monkeypatch.setattr(threads, "_time_s", lambda *_: 1.0)  # too slow to try
+        tried: list[int] = []
+        monkeypatch.setattr(threads, "_time_s", lambda *_: tried.append(torch.get_num_threads()) or 0.08 / tried[-1])
+        assert tune_threads(model, 8) == 8
+        assert set(tried) == {8, 4, 2}  # one would take eight times as long
+        monkeypatch.setattr(threads, "_time_s", lambda *_: 1000.0)  # too slow to try
         assert tune_threads(model, 2) == torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
