@@ -9,7 +9,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -204,19 +204,22 @@ def load_photos(
     Args:
         paths: files, as `find_photos` returns them.
         pixel_limit: as in `load_photo`.
-        threads: how many are decoded at once; default: as many as there are cores. At most twice as many pictures are
-            in memory.
+        threads: how many are decoded at once, large ones one after another; default: as many as there are cores. At
+            most twice as many pictures are in memory.
         at_least: as in `load_photo`.
 
     Yields:
         (path, image or error) for every path, in the order given.
     """
+    large = threading.Lock()
 
     def load(path: Path | str) -> tuple[Path, Image.Image | UserError]:
-        try:
-            return Path(path), load_photo(path, pixel_limit=pixel_limit, at_least=at_least)
-        except UserError as error:
-            return Path(path), error
+        with ExitStack() as held:
+            try:
+                photo = _load(path, None, pixel_limit, at_least, lambda: held.enter_context(large))
+            except UserError as error:
+                return Path(path), error
+            return Path(path), photo.image
 
     threads = threads or reading_threads()
     with closing(ReadAhead(load, paths, threads=threads, ahead=2 * threads)) as loaded:

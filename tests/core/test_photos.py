@@ -478,12 +478,34 @@ def test_a_batch_that_is_left_early_stops_its_threads(tmp_path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read ahead")]
 
 
+@pytest.mark.parametrize(("pixels", "wait_s", "meet"), [(0, 0.1, False), (1 << 30, 10, True)])
+def test_large_pictures_are_decoded_one_after_another(tmp_path, monkeypatch, pixels, wait_s, meet) -> None:
+    for name in ("a.png", "b.png"):
+        gradient().save(tmp_path / name)
+    both, met = threading.Barrier(2), []
+
+    def to_srgb(image: Image.Image) -> Image.Image:
+        try:
+            both.wait(wait_s)
+        except threading.BrokenBarrierError:
+            met.append(False)
+        else:
+            met.append(True)
+        return image
+
+    monkeypatch.setattr(photos, "_LARGE", pixels)
+    monkeypatch.setattr(photos, "_to_srgb", to_srgb)
+    assert len(list(load_photos([tmp_path / "a.png", tmp_path / "b.png"], threads=2))) == 2
+    assert met == [meet, meet]
+
+
 def test_few_pictures_wait_in_memory(tmp_path, monkeypatch) -> None:
     loaded = []
-    monkeypatch.setattr(photos, "load_photo", lambda path, **_: loaded.append(path))
+    photo = photos.ReducedPhoto(gradient(), 1, 1)
+    monkeypatch.setattr(photos, "_load", lambda path, *_: (loaded.append(path), photo)[1])
     batch = load_photos([Path(str(i)) for i in range(100)], threads=2)
     next(batch)
-    assert len(loaded) <= 5
+    assert 1 <= len(loaded) <= 5
     batch.close()
 
 
