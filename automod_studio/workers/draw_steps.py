@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from automod_studio.workers.engine import Engine
 
 
-def draw_in_steps(engine: Engine, ref: ModelRef, styles: torch.Tensor) -> Iterator[np.ndarray | None]:
-    """Draw styles (n_blocks, n): None after each block, and at last the picture, (R, R, 3) uint8.
+def draw_in_steps(engine: Engine, ref: ModelRef, styles: torch.Tensor) -> Generator[None, None, tuple[np.ndarray, str]]:
+    """Draw styles (n_blocks, n), a block at a time; return the picture, (R, R, 3) uint8, and what the user should know.
 
     The renderer of the sliders keeps its own canvases; what the cache knows is not drawn again.
 
     Raises:
         UserError: the model cannot be had any more.
     """
-    picture, _notice, _longest_s = yield from taken(engine, ref, lambda model: decoded(engine, model, styles))
-    yield to_uint8(picture)
+    picture, notice, _longest_s = yield from taken(engine, ref, lambda model: decoded(engine, model, styles))
+    return to_uint8(picture), notice
 
 
 def decoded(engine: Engine, model: Automodulator, styles: torch.Tensor) -> Iterator[torch.Tensor | None]:

@@ -59,8 +59,8 @@ def draw_cells(engine: Engine, request: DrawCells) -> Iterator[CellsDrawn | None
 def draw_recipe(engine: Engine, request: DrawRecipe) -> Iterator[RecipeDrawn | None]:
     """Answer DrawRecipe, a block at a time."""
     try:
-        for picture in draw_in_steps(engine, request.model, styles_of(request.recipe)):
-            yield None if picture is None else RecipeDrawn(request.id, picture)
+        picture, _notice = yield from draw_in_steps(engine, request.model, styles_of(request.recipe))
+        yield RecipeDrawn(request.id, picture)
     except Exception as error:  # noqa: BLE001 - thread boundary
         trouble_of(error, "The cell could not be drawn")  # logged, if it is a bug
         yield RecipeDrawn(request.id, None)

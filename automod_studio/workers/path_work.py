@@ -45,11 +45,8 @@ def draw_keyframes(engine: Engine, request: DrawKeyframes) -> Iterator[KeyframeD
     for number, recipe in enumerate(request.recipes):
         try:
             styles = styles_of(recipe)
-            for picture in draw_in_steps(engine, request.model, styles):
-                if picture is None:
-                    yield None
-                else:
-                    yield KeyframeDrawn(request.id, number, _reduced(picture, request.most_side), styles.numpy())
+            picture, _notice = yield from draw_in_steps(engine, request.model, styles)
+            yield KeyframeDrawn(request.id, number, _reduced(picture, request.most_side), styles.numpy())
         except Exception as error:  # noqa: BLE001 - thread boundary
             trouble = trouble_of(error, "A keyframe could not be drawn")
             yield KeyframeDrawn(request.id, number, trouble=trouble)
@@ -61,11 +58,10 @@ def draw_frame(engine: Engine, request: DrawFrame) -> Iterator[FrameDrawn | None
     try:
         styles, notice = engine.with_fallback(lambda: _player(engine, request).styles(request))
         if request.quick:
-            picture, notice = engine.with_fallback(lambda: _player(engine, request).picture(styles))
-            yield FrameDrawn(request.id, request.time_s, picture, notice=notice)
-            return
-        for drawn in draw_in_steps(engine, request.model, styles):
-            yield None if drawn is None else FrameDrawn(request.id, request.time_s, drawn, notice=notice)
+            picture, told = engine.with_fallback(lambda: _player(engine, request).picture(styles))
+        else:
+            picture, told = yield from draw_in_steps(engine, request.model, styles)
+        yield FrameDrawn(request.id, request.time_s, picture, notice=notice or told)
     except Exception as error:  # noqa: BLE001 - thread boundary
         yield FrameDrawn(request.id, request.time_s, trouble=trouble_of(error, "The path could not be played"))
 

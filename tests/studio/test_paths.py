@@ -19,7 +19,7 @@ from automod_studio.document import edits, path_edits
 from automod_studio.document.model import same_picture
 from automod_studio.features.paths import PathFeature
 from automod_studio.windows.main_window import MainWindow
-from automod_studio.workers import path_work
+from automod_studio.workers import draw_steps, path_work
 
 
 class Panel:
@@ -419,3 +419,21 @@ def test_quick_frames_have_the_size_of_the_others(panel, monkeypatch) -> None:
     quick, sharp = panel.previews
     assert quick.shape == sharp.shape == (16, 16, 3)
     assert (quick != sharp).any()
+
+
+def test_a_card_that_gives_up_under_a_frame_is_told(panel, monkeypatch) -> None:
+    panel.make(2)
+    panel.window.studio.service._engine._device = "auto"
+    decoded, begun, told = draw_steps.decoded, [], []
+
+    def first_fails(*arguments):
+        begun.append(1)
+        if len(begun) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decoded(*arguments)
+
+    monkeypatch.setattr(draw_steps, "decoded", first_fails)
+    panel.window.studio.message.connect(lambda sentence, *_more: told.append(sentence))
+    panel.feature._scrub(0.5, True)
+    panel.qtbot.waitUntil(lambda: len(panel.previews) == 1)
+    assert any("ran out of memory" in sentence for sentence in told)
