@@ -7,7 +7,7 @@ from functools import cache
 # Of mallopt, in glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 512 << 20  # what is free at the end of the heap beyond this goes back to the system
-_LARGEST_MAP_BYTES = 256 << 20
+_LARGEST_MAPS_BYTES = 256 << 20, 32 << 20  # the second where glibc is older than 2.35, which refuses more
 
 
 @cache
@@ -27,5 +27,6 @@ def keep_freed_memory() -> bool:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False
-    settings = {_M_MMAP_THRESHOLD: _LARGEST_MAP_BYTES, _M_TRIM_THRESHOLD: _KEPT_BYTES, _M_ARENA_MAX: 1}
-    return all(library.mallopt(name, value) == 1 for name, value in settings.items())
+    kept = any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in _LARGEST_MAPS_BYTES)
+    returned = library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    return bool(library.mallopt(_M_ARENA_MAX, 1) and returned and kept)

@@ -98,7 +98,9 @@ def peak_bytes() -> int:
     status = Path("/proc/self/status")
     if status.exists():
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+        for line in lines:
+            if line.startswith("VmHWM:"):  # some sandboxes leave it out
+                return 1024 * int(line.split()[1])
     import psutil
 
     held = psutil.Process().memory_info()
@@ -106,7 +108,8 @@ def peak_bytes() -> int:
         return int(held.peak_wset)
     import resource
 
-    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # bytes on a Mac
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 if __name__ == "__main__":
