@@ -14,6 +14,7 @@ from torch import Tensor
 
 _WINOGRAD_SIDE = 32  # pixels: below, turning the weights takes longer than what is saved
 _WINOGRAD_CHANNELS = 32
+_WINOGRAD_WORK = 1 << 28  # multiply-adds of the plain form: NNPACK's threads go on turning in vain for a while
 _WINOGRAD_TILE = 6  # outputs per side of a tile
 _WINOGRAD_BYTES = 64 << 20  # of turned maps at a time, some 7 per value that enters or leaves
 _STRIP_PIXELS = 1 << 12  # of the smaller map that are enlarged at a time, so that sums stay in the cache
@@ -60,7 +61,9 @@ class Same:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H, W), in the type of x."""
-        if self._may_winograd and min(x.shape[2:]) >= _WINOGRAD_SIDE:
+        height, width = x.shape[2:]
+        large = self._weight.numel() * height * width >= _WINOGRAD_WORK
+        if self._may_winograd and large and min(height, width) >= _WINOGRAD_SIDE:
             # One by one: for several pictures NNPACK takes another way, which is 1.6 to 2.6 times as slow.
             parts = [self._one_by_winograd(one) for one in x.split(1)]
             return parts[0] if len(parts) == 1 else torch.cat(parts)

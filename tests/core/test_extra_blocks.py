@@ -71,7 +71,8 @@ def test_training_grows_level_by_level_and_its_model_can_be_saved(tmp_path: Path
         ModelCard(name="Cut", architecture=cut), {name: state[name] for name in expected_shapes(cut)}, trainer.device
     )
     z = load_model(path, "cpu").random_codes(2, seed=0)
-    assert torch.equal(smaller.decode(z), load_model(path, "cpu").decode(z, 8))
+    # Not to the bit: where weights lie in the memory decides how matrix products add them up.
+    torch.testing.assert_close(smaller.decode(z), load_model(path, "cpu").decode(z, 8), atol=1e-5, rtol=0)
 
 
 def test_a_pair_swaps_nothing_where_its_blocks_are_not_in_use_yet() -> None:

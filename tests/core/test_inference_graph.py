@@ -37,6 +37,11 @@ CONFIGS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def small_maps_count_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "_WINOGRAD_WORK", 1 << 20)
+
+
 def state_of(config: ModelConfig) -> dict[str, Tensor]:
     torch.manual_seed(1)
     decoder, encoder = Decoder(config), Encoder(config)
