@@ -17,7 +17,8 @@ _WINOGRAD_CHANNELS = 32
 _WINOGRAD_WORK = 1 << 28  # multiply-adds of the plain form: NNPACK's threads go on turning in vain for a while
 _WINOGRAD_TILE = 6  # outputs per side of a tile
 _WINOGRAD_BYTES = 64 << 20  # of turned maps at a time, some 7 per value that enters or leaves
-_STRIP_PIXELS = 1 << 12  # of the smaller map that are enlarged at a time, so that sums stay in the cache
+_LONG_ROW = 64  # pixels: enough columns for a matrix product
+_STRIP_PIXELS = 1 << 13  # of the smaller map that are enlarged at a time, so that sums stay in the cache
 
 Convolution = Callable[[Tensor], Tensor]
 
@@ -135,13 +136,13 @@ class Factored:
 
     def _enlarge(self, x: Tensor, pairs: Tensor) -> None:
         """Fill the rows (out, B, h, 2, w), complex, that come from the inner rows of x (in, B, h + 2, w + 2)."""
-        _, b, h, w = (x.shape[0], x.shape[1], x.shape[2] - 2, x.shape[3] - 2)
+        h = x.shape[2] - 2
         inner = x[:, :, 1:-1]
         plain = self._product(self._plain, inner[..., 1:-1], self._bias)[0]  # (out, B, h, w)
         across = self._product(self._across, inner[..., :-1] - inner[..., 1:])  # (2, out, B, h, w + 1)
         down = x[:, :, :-1] - x[:, :, 1:]  # (in, B, h + 1, w + 2)
         both = self._product(self._both, down[..., :-1] - down[..., 1:])  # (4, out, B, h + 1, w + 1)
-        both = both.view(2, 2, self._out, b, h + 1, w + 1)  # odd row?, odd column?
+        both = both.unflatten(0, (2, 2))  # odd row?, odd column?
         downs = self._product(self._down, down[..., 1:-1])  # (2, out, B, h + 1, w)
         even, odd = plain + across[0, ..., :-1], plain.add_(across[1, ..., 1:])
         for r in (0, 1):
@@ -150,10 +151,34 @@ class Factored:
             pairs[:, :, :, r].imag.copy_(both[r, 1, :, :, r : h + r, 1:].add_(edge).add_(odd))
 
     def _product(self, weight: Tensor, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(k out, in) times (in, B, h, w) -> (k, out, B, h, w)."""
-        columns = x.reshape(x.shape[0], -1)
-        y = torch.mm(weight, columns) if bias is None else torch.addmm(bias, weight, columns)
-        return y.view(-1, self._out, *x.shape[1:])
+        """(k out, in) times (in, B, h, w) -> (k, out, B, h, w), which need not be contiguous."""
+        _, b, h, w = x.shape
+        if w < _LONG_ROW:
+            columns = x.reshape(len(x), -1)
+            y = torch.mm(weight, columns) if bias is None else torch.addmm(bias, weight, columns)
+            return y.view(-1, self._out, b, h, w)
+        # A product per row: each stays in the cache, and rows are taken where they lie.
+        rows, weights = x.permute(1, 2, 0, 3).flatten(0, 1), weight.expand(b * h, -1, -1)  # (B h, in, w)
+        y = torch.bmm(weights, rows) if bias is None else torch.baddbmm(bias, weights, rows)
+        return y.view(b, h, -1, self._out, w).permute(2, 3, 0, 1, 4)
+
+
+def to_rgb(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """1x1 convolution to a few channels: (B, in, H, W), (out, in, 1, 1), (out,) -> (B, out, H, W)."""
+    b, _, h, w = x.shape
+    if not x.is_contiguous() or w < _LONG_ROW:
+        return F.conv2d(x, weight, bias)
+    rows = x.transpose(1, 2).flatten(0, 1)  # (B H, in, W): a matrix product per row reads the maps once
+    y = torch.baddbmm(bias[:, None], weight.flatten(1).expand(b * h, -1, -1), rows)
+    return y.view(b, h, -1, w).transpose(1, 2).contiguous()
+
+
+def halve(x: Tensor) -> Tensor:
+    """Average 2x2 pixels: (B, C, H, W) -> (B, C, H / 2, W / 2), with H and W even."""
+    if not x.is_contiguous():
+        return F.avg_pool2d(x, 2)
+    pairs = x[:, :, 0::2] + x[:, :, 1::2]  # avg_pool2d takes five times as long in this layout
+    return (pairs[..., 0::2] + pairs[..., 1::2]).mul_(0.25)
 
 
 def _along(weight: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:

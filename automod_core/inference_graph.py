@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
 
 from automod_core.config import BASE_SIZE, ModelConfig
-from automod_core.convolutions import Convolution, Same, layout, up_convolution
+from automod_core.convolutions import Convolution, Same, halve, layout, to_rgb, up_convolution
 from automod_core.hand_gradients import VARIANCE_FLOOR
 from automod_core.layers import LEAK
 
@@ -74,7 +74,7 @@ class DecoderGraph:
 
     def picture(self, canvas: Tensor, level: int) -> Tensor:
         """Turn the canvas that left the last block of `level` into a picture (B, 3, 4 * 2**level, 4 * 2**level)."""
-        return F.conv2d(canvas, *self._heads[level]).float()
+        return to_rgb(canvas, *self._heads[level]).float()
 
     def __call__(self, styles: Tensor, last: int | None = None) -> Tensor:
         """Decode styles (B, n_blocks, n) into pictures (B, 3, 4 * 2**last, 4 * 2**last), float32.
@@ -161,7 +161,7 @@ class EncoderGraph:
         for conv0, conv1 in self._convs:
             x = _leaky(conv0(x))  # each a step of its own, so that what entered is free before the next takes memory
             x = _leaky(conv1(x))
-            x = F.avg_pool2d(x, 2)
+            x = halve(x)
             yield x
         x = _leaky(self._last_conv(x))
         yield F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)

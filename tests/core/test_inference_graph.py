@@ -68,10 +68,20 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("kernel", [Factored, lambda w, b: Transposed(w, b, torch.float32)])
-@pytest.mark.parametrize("shape", [(1, 5, 4, 4), (3, 5, 8, 8), (1, 2, 1, 1), (2, 3, 5, 7)])
+@pytest.mark.parametrize("shape", [(1, 5, 4, 4), (3, 5, 8, 8), (1, 2, 1, 1), (2, 3, 5, 7), (2, 3, 4, 70)])
 def test_enlarging_equals_doubling_and_convolving(kernel, shape) -> None:
     weight, bias, x = numbers(7, shape[1], 3, 3), numbers(7, seed=1), numbers(*shape, seed=2)
     torch.testing.assert_close(kernel(weight, bias)(x).double(), enlarged_plainly(x, weight, bias), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_ends_of_the_networks(layout: torch.memory_format) -> None:
+    weight, bias = numbers(3, 5, 1, 1), numbers(3, seed=1)
+    for side in (8, 64, 70):
+        x = numbers(2, 5, 6, side, seed=2).contiguous(memory_format=layout)
+        found = convolutions.to_rgb(x, weight, bias)
+        torch.testing.assert_close(found, F.conv2d(x, weight, bias), atol=1e-5, rtol=0)
+        torch.testing.assert_close(convolutions.halve(x), F.avg_pool2d(x, 2), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("strip", [1, 24, 40])
