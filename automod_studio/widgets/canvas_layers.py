@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage
 
 from automod_studio.views_compare import difference_map
-from automod_studio.widgets.images import check_picture, preparation, prepared, resized, to_qimage
+from automod_studio.widgets.images import check_picture, preparation, prepared, resized
 
 
 class Layer:
@@ -32,7 +32,7 @@ class Layer:
         assert self.picture is not None
         step = preparation(max(self.picture.shape[:2]), scale)
         if self._image is None or step != self._step:
-            self._image, self._step = to_qimage(prepared(self.picture, scale)), step
+            self._image, self._step = prepared(self.picture, scale), step
         return self._image
 
 

@@ -1,9 +1,10 @@
 """Pictures between numpy and Qt: the only module that converts them."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QImage, QPainter, QPixmap
 
@@ -12,9 +13,7 @@ import qimage2ndarray  # isort: skip - looks for a Qt binding when imported: PyS
 _PREPARED_PX = 768  # edge up to which a picture is enlarged here: what Qt adds then looks smooth
 _BLUR = 0.22  # standard deviation in pixels of the small picture
 _SIDE = (2 * _BLUR) ** 2 / 2  # of a kernel of three at twice the size, with that variance
-_BLUR_KERNEL = ImageFilter.Kernel(
-    (3, 3), [a * b for a in (_SIDE, 1 - 2 * _SIDE, _SIDE) for b in (_SIDE, 1 - 2 * _SIDE, _SIDE)], scale=1
-)
+_STRIP = 4  # pixels that are enlarged by one matrix product: few zeros, and no second thread to wait for
 
 
 def to_qimage(picture: np.ndarray) -> QImage:
@@ -50,34 +49,32 @@ def to_array(image: QImage) -> np.ndarray:
     return np.array(qimage2ndarray.rgb_view(opaque), copy=True)
 
 
-def _smoothed(picture: np.ndarray, step: float) -> np.ndarray:
-    """Enlarged by a whole step; a little blur takes away the stairs that a few pixels leave on slanted edges."""
-    height, width = picture.shape[:2]
-    image = Image.fromarray(np.ascontiguousarray(picture)).resize((2 * width, 2 * height), Image.Resampling.BICUBIC)
-    if step > 2:  # blurred at twice the size: as good as at the final one, and five times as fast
-        final = round(width * step), round(height * step)
-        image = image.filter(_BLUR_KERNEL).resize(final, Image.Resampling.BICUBIC)
-    return np.asarray(image)
-
-
-def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def resized(
+    picture: np.ndarray, width: int, height: int, filtering: Image.Resampling = Image.Resampling.LANCZOS
+) -> np.ndarray:
     """A picture at exactly this size in pixels, without stairs or aliasing."""
     if picture.shape[:2] == (height, width):
         return picture
-    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), filtering))
 
 
-def prepared(picture: np.ndarray, scale: float) -> np.ndarray:
+def prepared(picture: np.ndarray, scale: float) -> QImage:
     """A picture resampled so that Qt's bilinear painting at `scale` (screen pixels per pixel) looks smooth.
 
     Bilinear enlarging by more than about 2 shows diamonds, and shrinking by more than 2 shows aliasing; the
     larger part of either is done here, in whole steps, so that zooming a little does not resample again.
+
+    Args:
+        picture: as to_qimage.
+        scale: more than 0.
     """
+    check_picture(picture)
     step = preparation(max(picture.shape[:2]), scale)
-    if step > 1:
-        return _smoothed(picture, step)
+    if step > 2:
+        return _smoothed(picture, int(step))
     height, width = picture.shape[:2]
-    return resized(picture, max(1, round(width * step)), max(1, round(height * step)))
+    filtering = Image.Resampling.BICUBIC if step > 1 else Image.Resampling.LANCZOS
+    return to_qimage(resized(picture, max(1, round(width * step)), max(1, round(height * step)), filtering))
 
 
 def preparation(edge: int, scale: float) -> float:
@@ -122,3 +119,51 @@ def _rounded(pixmap: QPixmap, edge: int, rounding: int) -> QPixmap:
     painter.drawRoundedRect(0, 0, edge, edge, rounding, rounding)
     painter.end()
     return clipped
+
+
+def _smoothed(picture: np.ndarray, step: int) -> QImage:
+    """Enlarged by 4 or 8; a little blur takes away the stairs that a few pixels leave on slanted edges.
+
+    This is done at every move of a slider. All that is done to a line of pixels is one matrix, most of it zeros.
+    """
+    height, width = picture.shape[:2]
+    pixels = np.full((height, width, 4), 255, np.uint8)  # blue, green, red, and what Qt passes over
+    pixels[..., :3] = picture[..., ::-1]
+    columns = pixels.view(np.uint32)[..., 0].T.copy().view(np.uint8).astype(np.float32)  # (width, height * 4)
+    columns += 0.5  # to round: enlarging leaves it as it is, since what a pixel takes of others sums to 1
+    wide = _enlarged(columns, step).reshape(-1, height, 4)
+    lines = wide.view(np.complex128)[..., 0].T.copy().view(np.float32)  # (height, step * width * 4)
+    values = _enlarged(lines, step)
+    np.clip(values, 0, 255, out=values)
+    out = values.astype(np.uint8)
+    return QImage(out.data, step * width, step * height, out.strides[0], QImage.Format.Format_RGB32)
+
+
+def _enlarged(lines: np.ndarray, step: int) -> np.ndarray:
+    """Lines of pixels (n, k) float32, enlarged to (step * n, k) with some blur."""
+    strips, used = _smoothing(len(lines), step)
+    return np.matmul(strips, lines[used]).reshape(-1, lines.shape[1])
+
+
+@lru_cache(maxsize=16)
+def _smoothing(n: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """What enlarges n pixels: bicubic to twice as many, a blur there, as good as at the end, and bicubic for the rest.
+
+    Returns:
+        Strips of the matrix (strips, lines of the result in a strip, m) float32, and the pixels that each one is
+        applied to, (strips, m).
+    """
+    twice = _bicubic(np.eye(n, dtype=np.float32), 2 * n)
+    beside = np.pad(twice, ((1, 1), (0, 0)), mode="edge")
+    matrix = _bicubic(_SIDE * (beside[:-2] + beside[2:]) + (1 - 2 * _SIDE) * twice, step * n)  # (step * n, n)
+    strips = matrix.reshape(-1, step * math.gcd(n, _STRIP), n)
+    is_used = (strips != 0).any(axis=1)  # (strips, n)
+    first, last = is_used.argmax(axis=1), n - 1 - is_used[:, ::-1].argmax(axis=1)
+    m = int((last - first).max()) + 1
+    used = np.minimum(first, n - m)[:, None] + np.arange(m)
+    return np.ascontiguousarray(np.take_along_axis(strips, used[:, None], axis=2)), used
+
+
+def _bicubic(lines: np.ndarray, n: int) -> np.ndarray:
+    """Lines (lines, k) float32, resampled to n of them."""
+    return np.asarray(Image.fromarray(lines).resize((lines.shape[1], n), Image.Resampling.BICUBIC))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPalette, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
@@ -218,10 +219,34 @@ def test_what_is_not_a_picture_is_refused(qapp, bad: np.ndarray) -> None:
 )
 def test_pictures_are_prepared_in_whole_steps(edge: int, scale: float, step: float) -> None:
     assert preparation(edge, scale) == step
-    picture = np.full((edge, edge, 3), 50, np.uint8)
-    out = prepared(picture, scale)
+    picture = np.full((edge, edge, 3), (50, 0, 255), np.uint8)
+    out = to_array(prepared(picture, scale))
     assert out.shape == (edge * step, edge * step, 3)
-    assert np.all(out == 50)  # resampling keeps flat colours
+    assert np.all(out == (50, 0, 255))  # resampling keeps flat colours
+
+
+def slowly_smoothed(picture: np.ndarray, step: int) -> np.ndarray:
+    """To twice the size, a blur, and to the rest, each by itself."""
+    side, height, width = 0.44**2 / 2, *picture.shape[:2]
+    channels = []
+    for channel in np.moveaxis(picture.astype(np.float32), 2, 0):
+        twice = np.asarray(Image.fromarray(channel).resize((2 * width, 2 * height), Image.Resampling.BICUBIC))
+        for axis in (0, 1):
+            ends = np.pad(twice, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+            beside = sum(np.take(ends, range(start, start + twice.shape[axis]), axis) for start in (0, 2))
+            twice = (1 - 2 * side) * twice + side * beside
+        size = step * width, step * height
+        channels.append(np.asarray(Image.fromarray(twice).resize(size, Image.Resampling.BICUBIC)))
+    return np.stack(channels, axis=2)
+
+
+@pytest.mark.parametrize(("height", "width", "step"), [(64, 64, 4), (7, 12, 8), (3, 1, 8), (30, 33, 4)])
+def test_what_is_enlarged_is_smooth(qapp, height: int, width: int, step: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    slowly = np.clip(slowly_smoothed(picture, step), 0, 255)
+    quickly = to_array(prepared(picture, step + 0.5 if step == 4 else 20))
+    assert quickly.shape == slowly.shape
+    assert np.abs(quickly - slowly).max() < 0.51  # of 255: rounded, nothing else
 
 
 def test_pixmaps_are_square_and_sharp(qapp) -> None:
