@@ -67,8 +67,8 @@ def to_uint8(images: "Tensor") -> np.ndarray:
 
     if images.ndim not in (3, 4) or images.shape[-3] != 3:
         raise ValueError(f"images must be (3, H, W) or (B, 3, H, W), got {tuple(images.shape)}")
-    scaled = (images.detach().to(torch.float32).nan_to_num(nan=0.0, posinf=1.0, neginf=-1.0) + 1) * 127.5
-    pixels = scaled.clamp(0, 255).round().to(torch.uint8)
+    own = images.detach().to(torch.float32).nan_to_num(nan=0.0, posinf=1.0, neginf=-1.0)
+    pixels = own.add_(1).mul_(127.5).clamp_(0, 255).round_().to(torch.uint8)
     return np.ascontiguousarray(pixels.movedim(-3, -1).cpu().numpy())
 
 

@@ -37,6 +37,7 @@ class Renderer:
         self._cache = CanvasCache(0) if cache is None else cache
         self._works = block_multiply_adds(model.card.architecture)
         self._canvases: dict[bytes, Tensor] = {}  # of the current picture
+        self._named: tuple[bytes, list[bytes]] = b"", []  # styles, and the keys of all canvases
 
     @torch.inference_mode()
     def render(
@@ -99,7 +100,10 @@ class Renderer:
         """Level, last block, and the key of every canvas, for styles (1, n_blocks, n)."""
         level = self._model.level_of(resolution)
         last = self._model.card.architecture.last_block(level)
-        return level, last, canvas_keys(self._model, styles[0].cpu().numpy(), alone=True)
+        numbers = styles[0].cpu().numpy()
+        if numbers.tobytes() != self._named[0]:  # of one picture it is asked first how long it will take
+            self._named = numbers.tobytes(), canvas_keys(self._model, numbers, alone=True)
+        return level, last, self._named[1]
 
     def _first(self, keys: list[bytes], last: int) -> int:
         """The block after the last one whose canvas is at hand."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -54,8 +55,8 @@ T = TypeVar("T")
 _KEPT_MODELS = 2
 #: Multiplications per millisecond that a device is taken for until it is measured: two cores, and a small card.
 _WORK_PER_MS = {"cpu": 5e7, "cuda": 2e9}
-#: Bytes of free memory below which the cache is emptied.
-_LITTLE_MEMORY = 512 << 20
+#: Bytes of free memory below which the cache is emptied, and how often that is looked at.
+_LITTLE_MEMORY, _MEMORY_EVERY_S = 512 << 20, 0.5
 
 OUT_OF_MEMORY = "The graphics card ran out of memory, so the processor draws now: slower, but everything works."
 
@@ -108,6 +109,7 @@ class Engine:
         self._source_ids = itertools.count(1)
         self._choice = PreviewChoice()
         self._seen = "", torch.empty(0)  # model and styles of the picture, or the preview, that was drawn last
+        self._memory_seen_s = -math.inf  # when that was looked at
 
     # ---- requests ----
 
@@ -279,12 +281,19 @@ class Engine:
         Returns:
             (R, R, 3) uint8. The values that are clamped here are the ones that are shown.
         """
-        if is_memory_short():
-            self.cache.clear()
+        self._mind_memory()
         loaded = self.use(ref)
         self._forget_canvases(but=loaded)
         picture = loaded.renderer.render(styles, side, preview=side is not None, keep=keep, cancelled=cancelled)
         return to_uint8(picture)
+
+    def _mind_memory(self) -> None:
+        """Empty the cache if memory is short."""
+        now_s = time.monotonic()
+        if now_s - self._memory_seen_s >= _MEMORY_EVERY_S:  # to ask takes as long as a small block
+            self._memory_seen_s = now_s
+            if is_memory_short():
+                self.cache.clear()
 
     def _plan(self, ref: ModelRef, styles: Tensor) -> _Plan:
         loaded = self.use(ref)

@@ -201,6 +201,7 @@ def test_little_memory_empties_the_cache(slow: Slow, monkeypatch: pytest.MonkeyP
     slow.draw(slow.render(0, 0.3, moving=False))
     assert slow.engine.cache.used_bytes > 0
     monkeypatch.setattr(engine_module, "is_memory_short", lambda: True)
+    slow.engine._memory_seen_s -= 0.5  # it is not looked at for every picture
     slow.draw(slow.render(0, 0.4))  # a move, of which nothing is kept
     assert slow.engine.cache.used_bytes == 0
 
