@@ -3,6 +3,8 @@
 Reading needs no torch; nothing in a file is executed, and sizes are bounded before anything is read.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
@@ -11,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from automod_core.attributes import Attribute, Trial
 from automod_core.errors import UserError
 from automod_core.files import write_atomically
+from automod_core.later import numpy as np
 from automod_core.recipe_parts import MAX_CODE_SIZE, check
 
 SUFFIX = ".safetensors"

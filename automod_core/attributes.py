@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import numpy as np
-
 from automod_core.errors import UserError
+from automod_core.later import numpy as np
 from automod_core.recipe import MAX_BLOCKS
 from automod_core.recipe_parts import MAX_CODE_SIZE, AttributeEdit
 

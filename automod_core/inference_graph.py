@@ -1,8 +1,9 @@
 """The two networks as they are used, not trained: compiled once from effective weights.
 
 Kernels are folded, turned and typed when a model is loaded, gains go into the maps that they scale, what does not
-depend on any code is computed beforehand, and each layer gets the kernel that is quickest for it (`convolutions.py`,
-docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is checked against.
+depend on any code is computed beforehand. In float32 on a processor the layers are those of `tiles`, elsewhere those of
+PyTorch (docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is checked against.
+Feature maps lie in channels_last.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +13,12 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
 
 from automod_core.config import BASE_SIZE, ModelConfig
-from automod_core.convolutions import Convolution, Same, halve, layout, to_rgb, up_convolution
+from automod_core.convolutions import Convolution, Same, Transposed
 from automod_core.hand_gradients import VARIANCE_FLOOR
 from automod_core.layers import LEAK
+from automod_core.tiles.graph import TiledBlock, TiledEncoder, suits_tiles
+from automod_core.tiles.layers import to_rgb
 
-_PIECE = 1 << 12  # values that are summed one by one in float32
-_SURE_SPREAD = 0.05  # variance over squared mean, below which the quick way to the variance loses digits
 _CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 State = Mapping[str, Tensor]
 
@@ -41,14 +42,20 @@ class DecoderGraph:
             dtype: floating type of the maps.
         """
         self.config, self._dtype = config, dtype
+        self._tiled = suits_tiles(config.decoder_channels, state["to_rgb.0.bias"].device, dtype)
         levels = config.block_levels
         self.blocks = [
-            BlockGraph(_below(state, f"blocks.{i}."), config.style_gain, dtype, first=i == 0, enlarges=here > before)
+            self._block(_below(state, f"blocks.{i}."), 4 << here, first=i == 0, enlarges=here > before)
             for i, (before, here) in enumerate(zip((0, *levels), levels, strict=False))
         ]
         self._heads = [
             (state[f"to_rgb.{i}.weight"].to(dtype), state[f"to_rgb.{i}.bias"].to(dtype)) for i in range(config.n_levels)
         ]
+
+    def _block(self, state: State, size: int, *, first: bool, enlarges: bool) -> "BlockGraph | TiledBlock":
+        if self._tiled:
+            return TiledBlock(state, self.config.style_gain, size, first=first, enlarges=enlarges)
+        return BlockGraph(state, self.config.style_gain, self._dtype, first=first, enlarges=enlarges)
 
     def run(self, styles: Tensor, *, first: int = 0, last: int, canvas: Tensor | None = None) -> Tensor:
         """Run blocks first..last (both included) and return the canvas that leaves block `last`.
@@ -70,11 +77,12 @@ class DecoderGraph:
     def start(self, count: int, device: torch.device) -> Tensor:
         """The canvases (B, C, 4, 4) with which all pictures start."""
         shape = (count, self.config.decoder_channels[0], BASE_SIZE, BASE_SIZE)
-        return torch.ones(shape, dtype=self._dtype, device=device).to(memory_format=layout(self._dtype, device))
+        return torch.ones(shape, dtype=self._dtype, device=device).contiguous(memory_format=torch.channels_last)
 
     def picture(self, canvas: Tensor, level: int) -> Tensor:
         """Turn the canvas that left the last block of `level` into a picture (B, 3, 4 * 2**level, 4 * 2**level)."""
-        return to_rgb(canvas, *self._heads[level]).float()
+        head = self._heads[level]
+        return to_rgb(canvas, *head) if self._tiled else F.conv2d(canvas, *head).float()
 
     def __call__(self, styles: Tensor, last: int | None = None) -> Tensor:
         """Decode styles (B, n_blocks, n) into pictures (B, 3, 4 * 2**last, 4 * 2**last), float32.
@@ -92,8 +100,7 @@ class BlockGraph:
 
     def __init__(self, state: State, gain: float, dtype: torch.dtype, *, first: bool, enlarges: bool) -> None:
         weight, bias = state["conv0.weight"], state["conv0.bias"]
-        self._layout = layout(dtype, weight.device)
-        self._grow = up_convolution(weight, bias, dtype) if enlarges else Same(weight, bias, dtype)
+        self._grow: Convolution = Transposed(weight, bias, dtype) if enlarges else Same(weight, bias, dtype)
         self._blur = _blur_kernel(len(bias), dtype, weight.device) if enlarges else None
         self._conv: Convolution | None = None
         self._styles = [_style_map(state, 0, gain)]
@@ -103,7 +110,7 @@ class BlockGraph:
         self._constant = None
         if first:  # what enters is the same for all pictures
             ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE, dtype=dtype, device=weight.device)
-            self._constant = _leaky(self._grow(ones.to(memory_format=self._layout)))
+            self._constant = _leaky(self._grow(ones.contiguous(memory_format=torch.channels_last)))
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
         """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
@@ -112,7 +119,7 @@ class BlockGraph:
     def grow(self, canvas: Tensor) -> Tensor:
         """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
         if self._constant is not None:
-            return self._constant.expand(len(canvas), -1, -1, -1).contiguous(memory_format=self._layout)
+            return self._constant.expand(len(canvas), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self._grow(canvas)
         if self._blur is not None:
             x = F.conv2d(x, self._blur, padding=1, groups=x.shape[1])
@@ -136,6 +143,11 @@ class EncoderGraph:
     def __init__(self, config: ModelConfig, state: State, dtype: torch.dtype = torch.float32) -> None:
         """Compile; arguments as those of DecoderGraph, without the prefix "encoder."."""
         self._dtype = dtype
+        self._tiled: TiledEncoder | None = None
+        device = state["from_rgb.0.bias"].device
+        if suits_tiles(config.encoder_channels, device, dtype):
+            self._tiled = TiledEncoder(config, state)
+            return
         top = config.n_levels - 1
         self._from_rgb = (state[f"from_rgb.{top}.weight"].to(dtype), state[f"from_rgb.{top}.bias"].to(dtype))
         stages = [_below(state, f"stages.{i}.") for i in range(top, -1, -1)]
@@ -156,12 +168,15 @@ class EncoderGraph:
 
     def steps(self, images: Tensor) -> Iterator[Tensor]:
         """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
-        x = images.to(self._dtype, memory_format=layout(self._dtype, images.device))
+        if self._tiled is not None:
+            yield from self._tiled.steps(images)
+            return
+        x = images.to(self._dtype, memory_format=torch.channels_last)
         x = F.conv2d(x, *self._from_rgb)
         for conv0, conv1 in self._convs:
             x = _leaky(conv0(x))  # each a step of its own, so that what entered is free before the next takes memory
             x = _leaky(conv1(x))
-            x = halve(x)
+            x = F.avg_pool2d(x, 2)
             yield x
         x = _leaky(self._last_conv(x))
         yield F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
@@ -180,36 +195,21 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
     """
     b, c, h, w = x.shape
-    scale, shift = (half.reshape(-1) for half in style.chunk(2, dim=1))  # (B * C,) each
-    if x.dtype == torch.float32 and x.is_contiguous():  # a single channel lies both ways, in bfloat16 too
-        maps = x.view(1, b * c, h, w)  # every map of every picture is a channel of its own
-        mean, variance = _moments(maps[0].flatten(1))
+    if x.dtype == torch.float32 and x.device.type == "cpu":
+        variance, mean = torch.var_mean(x, (2, 3), keepdim=True)
+        deviation, middle = style[:, :, None, None].chunk(2, dim=1)
+        scale = deviation / variance.sqrt()
         scale = scale.masked_fill(variance <= _CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
-        return _normalised(maps, mean, variance, scale, shift).view(x.shape)
-    pictures = zip(x.split(1), scale.view(b, c), shift.view(b, c), strict=True)
-    parts = [_normalised(part, None, None, s, m) for part, s, m in pictures]
+        return torch.addcmul(middle - scale * mean, x, scale)
+    scale, shift = (half.reshape(b, c) for half in style.chunk(2, dim=1))
+    scale = scale * ((h * w - 1) / (h * w)) ** 0.5  # the kernel divides by the biased std
+    parts = [_normalised(*part) for part in zip(x.split(1), scale, shift, strict=True)]
     y = parts[0] if b == 1 else torch.cat(parts)
     return y.contiguous(memory_format=torch.channels_last)
 
 
-def _normalised(x: Tensor, mean: Tensor | None, variance: Tensor | None, scale: Tensor, shift: Tensor) -> Tensor:
-    """Batch-norm's kernel over maps (1, M, H, W), factors (M,); it divides by the biased std, which s puts right."""
-    count = x.shape[2] * x.shape[3]
-    scale = scale * ((count - 1) / count) ** 0.5
-    return F.batch_norm(x, mean, variance, scale, shift, training=mean is None, eps=VARIANCE_FLOOR)
-
-
-def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (M,) of maps (M, N), float32, as exact as the maps."""
-    m, count = maps.shape
-    mean = maps.sum(1) / count
-    piece = count if count % _PIECE else _PIECE
-    squares = torch.linalg.vector_norm(maps.view(m, -1, piece), dim=2).square().sum(1) / count
-    variance = squares - mean.square()
-    narrow = (variance < _SURE_SPREAD * mean.square()).nonzero()[:, 0]
-    if len(narrow):
-        variance[narrow] = (maps[narrow] - mean[narrow, None]).square().sum(1) / count
-    return mean, variance
+def _normalised(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return F.batch_norm(x, None, None, scale, shift, training=True, eps=VARIANCE_FLOOR)
 
 
 def _leaky(x: Tensor) -> Tensor:

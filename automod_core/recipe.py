@@ -1,14 +1,15 @@
 """Recipes: how a saved picture was made, exactly enough to open the edit again."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from automod_core.errors import UserError
+from automod_core.later import numpy as np
 from automod_core.png_text import NotPNG, read_png_text
 from automod_core.recipe_parts import (
     MAX_CODE_SIZE,
@@ -104,7 +105,7 @@ class Recipe:
         )
 
     @staticmethod
-    def from_json(text: str, name: str = "The text") -> "Recipe":
+    def from_json(text: str, name: str = "The text") -> Recipe:
         """Read what `to_json` wrote, trusting nothing.
 
         Args:

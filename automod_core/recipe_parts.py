@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from automod_core.later import numpy as np
 
 MAX_CODE_SIZE = 1 << 14
 MAX_NAME_LENGTH = 4096

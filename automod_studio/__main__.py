@@ -1,6 +1,5 @@
 """`python -m automod_studio` and the command `automod-studio`."""
 
-import gc
 import sys
 import time
 
@@ -9,7 +8,9 @@ _STARTED_S = time.perf_counter()
 
 def main() -> int:
     """Run the studio with the command line's arguments."""
-    gc.disable()  # what is imported stays; from the window on, gui_garbage.py collects
+    from automod_studio import quick_start
+
+    quick_start.begin()
     from automod_studio.app import run
 
     return run(sys.argv[1:], _STARTED_S)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication
 
 from automod_core.memory import keep_freed_memory
 from automod_core.paths import APP_NAME, state_dir
+from automod_studio import quick_start
 from automod_studio.gui_garbage import GuiGarbage
 from automod_studio.icons import app_icon
 from automod_studio.settings import DEVICES, Settings
@@ -27,6 +28,7 @@ from automod_studio.studio import Studio
 from automod_studio.theme import apply_theme
 from automod_studio.windows import drops
 from automod_studio.windows.main_window import MainWindow
+from automod_studio.workers import torch_libraries
 from automod_studio.workers.engine_service import EngineLike, EngineService
 
 log = logging.getLogger(__name__)
@@ -76,9 +78,10 @@ def run(
         print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
     if watch is not None:
         watch(window)
+    window.first_painted.connect(quick_start.load_libraries)
     window.first_painted.connect(service.start)
     attributes = drops.sorted_paths(options.paths).attributes
-    window.first_painted.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
+    window.completed.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
     if attributes:  # once there is a model for which they can be
         studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
     studio.ready.connect(garbage.freeze)
@@ -123,6 +126,7 @@ def make_engine() -> EngineLike:
     # OpenMP's threads wait for one another by spinning; on two cores with another busy program, a picture then took
     # 900 ms instead of 20. Read when the library is loaded, so it has to be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    torch_libraries.load()
     from automod_studio.workers.engine import Engine
 
     return Engine()

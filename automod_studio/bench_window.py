@@ -18,7 +18,6 @@ one) and the full one apart. Meanwhile a timer of 1 ms tells how long the window
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import sys
@@ -49,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print. Returns the exit status."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.child:
-        gc.disable()  # as the program does
+        from automod_studio import quick_start
+
+        quick_start.begin()
         from automod_studio.bench_probe import run_course
 
         return run_course(options)

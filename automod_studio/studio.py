@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from automod_core.later import numpy as np
 from automod_core.paths import assets_dir, default_model_path
-from automod_studio import thumbnails, views
+from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.document.history import History
-from automod_studio.document.model import Document, Source, recipe_of, same_picture
-from automod_studio.document.session_file import SUFFIX as SESSION_SUFFIX
-from automod_studio.model_library import list_models
+from automod_studio.document.model import SESSION_SUFFIX, Document, Source, recipe_of, same_picture
 from automod_studio.session import Session
 from automod_studio.settings import Settings
 from automod_studio.workers.engine_service import EngineService
@@ -241,6 +239,8 @@ class Studio(QObject):
         request.model_hash = model.hash
         known: tuple[str, ...] = ()
         if request.open_recipe:
+            from automod_studio.model_library import list_models
+
             known = tuple(str(e.path) for e in list_models(self.settings.recent_models) if e.usable)
         number = self.service.next_id()
         self._photo_requests[number] = request
@@ -424,6 +424,8 @@ class Studio(QObject):
         """Give the current state of the history its small picture, once its own picture is there."""
         state = self.session.history.current
         if self.shown is not None and self.shown[0] is state.document and not state.thumbnail:
+            from automod_studio import thumbnails
+
             self.session.set_thumbnail(state.id, thumbnails.encode(self.shown[1]))
 
     # ---- saving ----

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
 
 EDGE = 64  # pixels
 _QUALITY = 85
@@ -13,6 +12,8 @@ _QUALITY = 85
 
 def encode(picture: np.ndarray) -> bytes:
     """A picture (H, W, 3) uint8 as a small JPEG."""
+    from PIL import Image
+
     image = Image.fromarray(picture)
     image.thumbnail((EDGE, EDGE), Image.Resampling.BOX)
     buffer = io.BytesIO()
@@ -24,6 +25,8 @@ def decode(thumbnail: bytes) -> np.ndarray | None:
     """The picture (H, W, 3) uint8 of a small JPEG; None if there is none, or it cannot be read."""
     if not thumbnail:
         return None
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
             return np.array(image.convert("RGB"))

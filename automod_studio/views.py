@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from automod_core.images import level as fidelity_word
+from automod_core.later import numpy as np
 from automod_studio.document.edits import SAME_SHARE, default_weights, is_default
 from automod_studio.document.model import Document, ModelRef, Source
 
@@ -91,6 +89,8 @@ def mixer_view(document: Document) -> MixerView:
 
 
 def _source_view(source: Source, model: ModelRef | None) -> SourceView:
+    from automod_core.images import level as fidelity_word  # there are no photos before the first paint
+
     level = "" if source.fidelity is None else fidelity_word(source.fidelity)
     advice, button = _advice(level, model)
     reconstruction = source.reconstruction if source.photo is not None else None  # a saved mix holds nothing else

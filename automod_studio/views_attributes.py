@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from automod_core.attributes import Attribute
 from automod_core.recipe import AttributeEdit
-from automod_studio.attribute_library import Entry
 from automod_studio.document.attribute_edits import edit_of, kept_by
 from automod_studio.document.model import Document, ModelRef
 from automod_studio.views import block_text
+
+if TYPE_CHECKING:
+    from automod_core.attributes import Attribute
+    from automod_studio.attribute_library import Entry
 
 #: The slider goes this far beyond the range seen in the data, in parts of that range.
 _BEYOND = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from automod_core.later import numpy as np
 
 #: Ways to compare; "result" and "original" show one picture, the others two sides.
 MODES = ("result", "original", "side_by_side", "wipe", "blink", "difference")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from automod_core.later import numpy as np
 from automod_core.recipe import Recipe
 from automod_studio.document.gallery_edits import shows
 from automod_studio.document.model import Document

@@ -43,11 +43,17 @@ def no_leaked_threads() -> Iterator[None]:
 
 
 def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
-    """New threads that run still; those that Python did not start (Qt's) and tqdm's monitor do not count."""
+    """New threads that run still. Those that Python did not start (Qt's), tqdm's monitor, and those that compute, which
+    wait for work until the end, do not count.
+    """
     return [
         t
         for t in threading.enumerate()
-        if t not in before and t.is_alive() and not isinstance(t, threading._DummyThread) and "TMonitor" not in repr(t)
+        if t not in before
+        and t.is_alive()
+        and not isinstance(t, threading._DummyThread)
+        and "TMonitor" not in repr(t)
+        and not t.name.startswith("tiles")
     ]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from automod_core.attributes import Attribute, orthogonalised
+from automod_core.later import numpy as np
 from automod_core.recipe import AttributeEdit, Recipe
 from automod_studio.document import edits
 from automod_studio.document.model import Document, ModelRef, recipe_of
+
+if TYPE_CHECKING:
+    from automod_core.attributes import Attribute
 
 #: Changes of the value smaller than this are none: they could not be read off the box, which shows two decimals.
 NO_CHANGE = 0.005
@@ -78,6 +80,8 @@ def keep_others(document: Document, attribute: Attribute, others: Sequence[Attri
     old = edit_of(document, attribute.name)
     if old is None:
         return document
+    from automod_core.attributes import orthogonalised  # there are none before the first paint
+
     new = orthogonalised(attribute, others).edit(old.amount, old.blocks)
     return document if np.array_equal(new.direction, old.direction) else edits.set_attribute(document, new)
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from itertools import chain, count
 from string import ascii_uppercase
 
-import numpy as np
-
+from automod_core.later import numpy as np
 from automod_core.recipe import AttributeEdit, Variation
 from automod_studio.document.model import SOURCE_COLORS, Document, ModelRef, Source
 from automod_studio.document.path import MotionPath

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-import numpy as np
-
+from automod_core.later import numpy as np
 from automod_core.recipe import Recipe
 from automod_studio.document.edits import adopt
 from automod_studio.document.gallery import MAX_CHILDREN, MAX_SEED, MIN_CHILDREN, Gallery, Pin

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
+from automod_core.later import numpy as np
 from automod_core.recipe import MAX_BLOCKS, AttributeEdit, Recipe, RecipeSource, Variation
 from automod_studio.document.gallery import Gallery
 from automod_studio.document.grid import Grid
 from automod_studio.document.path import MotionPath
+
+#: Of files that hold sessions.
+SESSION_SUFFIX = ".automod"
 
 #: One colour per source, told apart by colour-blind eyes too (after Okabe and Ito, toned for light and dark grounds).
 SOURCE_COLORS = ("#3a8dde", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#4fc1d9", "#b3a100", "#8c7ae6")
@@ -89,10 +92,6 @@ class Source:
         return SOURCE_COLORS[self.color_index % len(SOURCE_COLORS)]
 
 
-def _no_weights() -> np.ndarray:
-    return np.zeros((0, 0))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """All that undo brings back.
@@ -100,7 +99,8 @@ class Document:
     Attributes:
         model: None only before the first model is loaded.
         sources: in the order of their columns in `weights`.
-        weights: (n_blocks, n_sources) float64, shares: each row sums to 1. (n_blocks, 0) without sources.
+        weights: (n_blocks, n_sources) float64, shares: each row sums to 1. (n_blocks, 0) without sources; those of a
+            document without a model, (0, 0), need not be given.
         starter: the sample mix of a fresh start, not yet touched: the first photos take its place.
         variations: codes drawn anew, in the order in which they lie over the mix.
         attributes: what is moved; one entry per attribute, in the order in which they were added.
@@ -111,7 +111,7 @@ class Document:
 
     model: ModelRef | None = None
     sources: tuple[Source, ...] = ()
-    weights: np.ndarray = field(default_factory=_no_weights)
+    weights: np.ndarray = cast("np.ndarray", None)
     starter: bool = False
     variations: tuple[Variation, ...] = ()
     attributes: tuple[AttributeEdit, ...] = ()
@@ -121,9 +121,21 @@ class Document:
 
     def __post_init__(self) -> None:
         n_blocks = self.model.n_blocks if self.model else 0
+        if self.weights is None and not n_blocks:
+            object.__delattr__(self, "weights")  # made when they are asked for: the window is there before numpy is
+            return
         if self.weights.shape != (n_blocks, len(self.sources)):
             raise ValueError(f"weights must be {(n_blocks, len(self.sources))}, got {self.weights.shape}")
         self.weights.setflags(write=False)
+
+    if not TYPE_CHECKING:  # which would take every misspelt name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "weights":
+                raise AttributeError(name)
+            object.__setattr__(self, name, np.zeros((0, 0)))
+            self.__post_init__()
+            return self.weights
 
     @property
     def codes(self) -> np.ndarray:

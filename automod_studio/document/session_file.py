@@ -26,7 +26,6 @@ from automod_studio.document.history import History
 from automod_studio.document.history_lines import MAX_LINE_BYTES, MAX_STATES, LineReader, LineWriter, Snapshot, parsed
 from automod_studio.document.model import ModelRef
 
-SUFFIX = ".automod"
 FORMAT = "automod-session"
 FORMAT_VERSION = 2  # 1 had a single document and no history
 ABOUT, HISTORY, PICTURES = "session.json", "history.jsonl", "pictures/"

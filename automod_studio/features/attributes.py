@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 
 from automod_core.errors import UserError
 from automod_core.recipe import AttributeEdit
-from automod_studio.attribute_library import Entry
 from automod_studio.document import attribute_edits
 from automod_studio.document.model import Document, ModelRef, recipe_of
-from automod_studio.features.attribute_files import AttributeFiles
-from automod_studio.features.attribute_maker import AttributeMaker
 from automod_studio.features.feature import Feature
 from automod_studio.studio import Studio
 from automod_studio.views_attributes import attributes_view, number, plain_edits
 from automod_studio.widgets.attribute_panel import AttributePanel
 from automod_studio.windows.drops import Dropped
-from automod_studio.workers.attribute_requests import (
-    LeakageMeasured,
-    LibraryListed,
-    ListAttributes,
-    MeasureLeakage,
-    MeasureValues,
-    ValuesMeasured,
-)
+
+if TYPE_CHECKING:
+    from automod_studio.attribute_library import Entry
+    from automod_studio.features.attribute_files import AttributeFiles
+    from automod_studio.features.attribute_maker import AttributeMaker
+    from automod_studio.workers.attribute_requests import LeakageMeasured, LibraryListed, ValuesMeasured
 
 #: The picture is encoded again when nothing was moved for so long.
 _IDLE_MS = 350
@@ -39,8 +35,6 @@ _FOLLOW_MS = 100
 class AttributesFeature(Feature):
     """One row per attribute of the model in use."""
 
-    title = "Attributes"
-    area = Qt.DockWidgetArea.RightDockWidgetArea
     widget: AttributePanel
 
     def __init__(self, studio: Studio, window: QWidget) -> None:
@@ -76,18 +70,32 @@ class AttributesFeature(Feature):
         panel.range_toggled.connect(self._toggle_range)
         panel.all_toggled.connect(self._toggle_all)
         panel.keep_chosen.connect(self._keep)
-        self.files = files = AttributeFiles(self.studio, self.window, self)
-        files.listed.connect(self._take_library)
-        files.renamed.connect(self._rename)
-        panel.rename_wanted.connect(partial(self._with_entry, files.ask_name))
-        panel.delete_wanted.connect(partial(self._with_entry, files.ask_delete))
-        panel.export_wanted.connect(partial(self._with_entry, files.ask_export))
+        panel.rename_wanted.connect(lambda name: self._with_entry(self.files.ask_name, name))
+        panel.delete_wanted.connect(lambda name: self._with_entry(self.files.ask_delete, name))
+        panel.export_wanted.connect(lambda name: self._with_entry(self.files.ask_export, name))
         panel.keep_ranges_wanted.connect(partial(self._with_entry, self._keep_ranges))
         panel.import_wanted.connect(self.import_files)
-        self.maker = AttributeMaker(self.studio, self.window, self)
-        self.maker.made.connect(self.files.save)
         panel.new_wanted.connect(self.make)
         return panel
+
+    @cached_property
+    def files(self) -> AttributeFiles:
+        """What is done with files of attributes."""
+        from automod_studio.features.attribute_files import AttributeFiles  # only now: it would hold up the start
+
+        files = AttributeFiles(self.studio, self.window, self)
+        files.listed.connect(self._take_library)
+        files.renamed.connect(self._rename)
+        return files
+
+    @cached_property
+    def maker(self) -> AttributeMaker:
+        """The dialog for new attributes."""
+        from automod_studio.features.attribute_maker import AttributeMaker
+
+        maker = AttributeMaker(self.studio, self.window, self)
+        maker.made.connect(self.files.save)
+        return maker
 
     def callbacks(self) -> Mapping[str, Callable[..., object]]:
         """What the menus offer."""
@@ -111,7 +119,10 @@ class AttributesFeature(Feature):
     def refresh(self) -> None:
         """Show the document; ask for what is not known of it."""
         document = self.document
-        if document.model is not None and document.model.hash != self._hash:
+        if document.model is None:
+            self._show(document, ())
+            return
+        if document.model.hash != self._hash:
             self._hash, self._entries = document.model.hash, None
             self._chosen, self._own, self._moved = {}, {}, {}
             self._own_key = self._moved_key = ()
@@ -139,6 +150,8 @@ class AttributesFeature(Feature):
     def list_library(self) -> None:
         """Read the library of the model in use."""
         self.studio.service.cancel(self._listing)
+        from automod_studio.workers.attribute_requests import ListAttributes
+
         self._listing = self.studio.service.next_id()
         self.studio.service.ask(ListAttributes(self._listing, self._hash), self._take_library)
 
@@ -198,6 +211,8 @@ class AttributesFeature(Feature):
         if not document.sources or not plain:
             self._own = {}
             return
+        from automod_studio.workers.attribute_requests import MeasureValues
+
         self._measuring = self.studio.service.next_id()
         request = MeasureValues(self._measuring, attribute_edits.own_recipe(document), tuple(plain))
         names = tuple(edit.name for edit in plain)
@@ -228,6 +243,8 @@ class AttributesFeature(Feature):
                 self._moved = {}
                 self._show_again()
             return
+        from automod_studio.workers.attribute_requests import MeasureLeakage
+
         self._looking = self.studio.service.next_id()
         request = MeasureLeakage(self._looking, document.model, recipe_of(document), plain)
         self.studio.service.ask(request, partial(self._take_leakage, tuple(edit.name for edit in plain)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QWidget
 
@@ -68,13 +68,8 @@ class Feature(Part):
     session and requests to the worker. `refresh` is called only while the panel can be seen.
 
     Attributes:
-        title: of the dock, and of its entry in the View menu.
-        area: where the dock is at first.
         widget: the panel.
     """
-
-    title = ""
-    area = Qt.DockWidgetArea.BottomDockWidgetArea
 
     def __init__(self, studio: Studio, window: QWidget) -> None:
         """Make the widget; arguments as for any part."""

@@ -41,7 +41,6 @@ _KIND_WORDS = {"mix": "mix at a range", "cuts": "all cut points", "corners": "fo
 class GridFeature(Feature):
     """Cells fill in as they come; a click adopts one."""
 
-    title = "Grid"
     widget: GridPanel
 
     def make_widget(self) -> GridPanel:

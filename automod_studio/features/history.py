@@ -21,7 +21,6 @@ class HistoryFeature(Feature):
 
     compared = Signal(int)
 
-    title = "History"
     widget: HistoryPanel
 
     def make_widget(self) -> HistoryPanel:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from PySide6.QtCore import Qt
-
 from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.features.feature import Feature
@@ -16,8 +14,6 @@ from automod_studio.widgets.mixer import MixerPanel
 class MixFeature(Feature):
     """Sliders per range and block."""
 
-    title = "Mix"
-    area = Qt.DockWidgetArea.RightDockWidgetArea
     widget: MixerPanel
 
     def make_widget(self) -> MixerPanel:

@@ -41,7 +41,6 @@ _SMALL_SIDE = 128  # pixels of the pictures of keyframes
 class PathFeature(Feature):
     """Keyframes are pictures of the document; the canvas shows the path while it plays or is scrubbed."""
 
-    title = "Path"
     widget: PathPanel
 
     def make_widget(self) -> PathPanel:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PySide6.QtCore import Qt
-
+from automod_core.later import numpy as np
 from automod_core.recipe import Recipe
 from automod_studio.document import edits, gallery_edits
 from automod_studio.document.gallery import MAX_SEED, Gallery, Pin
@@ -18,10 +16,10 @@ from automod_studio.features.feature import Feature
 from automod_studio.views_gallery import ChildView, arranged, gallery_view, is_current
 from automod_studio.widgets.gallery_list import Key
 from automod_studio.widgets.gallery_panel import GalleryPanel
-from automod_studio.workers.gallery_requests import ChildrenDrawn, DrawChildren, DrawPins
 
 if TYPE_CHECKING:
     from automod_core.variations import Child
+    from automod_studio.workers.gallery_requests import ChildrenDrawn
 
 _KEPT_PINS = 64  # pictures of pins that are remembered, also those that were let go
 
@@ -29,8 +27,6 @@ _KEPT_PINS = 64  # pictures of pins that are remembered, also those that were le
 class VariationsFeature(Feature):
     """A gallery of children: one click adopts, pins stay, the rest can be drawn again."""
 
-    title = "Variations"
-    area = Qt.DockWidgetArea.BottomDockWidgetArea
     widget: GalleryPanel
 
     def make_widget(self) -> GalleryPanel:
@@ -111,6 +107,8 @@ class VariationsFeature(Feature):
         self._before |= {number: child.picture for number, child in self._children.items()}
         self._children, self._numbers = {}, tuple(range(gallery.count))
         self._series = f"Seed {gallery.seed}"
+        from automod_studio.workers.gallery_requests import DrawChildren
+
         self._asked = self.studio.service.next_id()
         how = gallery.locked, gallery.strength, gallery.seed, self._numbers
         self.studio.service.ask(DrawChildren(self._asked, model, recipe, *how), self._take_in, fills=True)
@@ -166,6 +164,8 @@ class VariationsFeature(Feature):
         pins, document = self.document.gallery.pins, self.document
         missing = tuple(pin.recipe for pin in pins if id(pin.recipe) not in self._pins)
         if missing and document.model is not None:
+            from automod_studio.workers.gallery_requests import DrawPins
+
             self._pins |= {id(recipe): (recipe, None) for recipe in missing}
             request = DrawPins(self.studio.service.next_id(), document.model, missing)
             self.studio.service.ask(request, partial(self._take_in_pins, missing), fills=True)

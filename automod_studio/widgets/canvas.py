@@ -1,9 +1,10 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The picture in the middle: zoom, pan, compare, and a message where there is nothing to show."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
@@ -19,6 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
+from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.views_compare import MODES, NAMES, ORIGINAL, RECONSTRUCTION, RESULT, CompareView
 from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer, Tile

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage
 
+from automod_core.later import numpy as np
 from automod_studio.views_compare import difference_map
 from automod_studio.widgets.images import check_picture, preparation, prepared, resized
 

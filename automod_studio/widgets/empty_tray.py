@@ -1,11 +1,13 @@
 """What the tray shows before the first photo: where to drop one, and faces to begin with."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
+from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.widgets.dashed_area import DashedArea
 from automod_studio.widgets.images import to_pixmap

@@ -1,14 +1,18 @@
 """Pictures between numpy and Qt: the only module that converts them."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QImage, QPainter, QPixmap
 
-import qimage2ndarray  # isort: skip - looks for a Qt binding when imported: PySide6 has to be there first
+from automod_core.later import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _PREPARED_PX = 768  # edge up to which a picture is enlarged here: what Qt adds then looks smooth
 _BLUR = 0.22  # standard deviation in pixels of the small picture
@@ -45,16 +49,19 @@ def to_array(image: QImage) -> np.ndarray:
     painter = QPainter(opaque)
     painter.drawImage(0, 0, image)
     painter.end()
+    import qimage2ndarray  # looks for a Qt binding: PySide6 has to be there first
+
     # The view shares the image's memory without keeping it alive: copied while `opaque` is still a name.
     return np.array(qimage2ndarray.rgb_view(opaque), copy=True)
 
 
-def resized(
-    picture: np.ndarray, width: int, height: int, filtering: Image.Resampling = Image.Resampling.LANCZOS
-) -> np.ndarray:
-    """A picture at exactly this size in pixels, without stairs or aliasing."""
+def resized(picture: np.ndarray, width: int, height: int, filtering: Image.Resampling | None = None) -> np.ndarray:
+    """A picture at exactly this size in pixels, without stairs or aliasing; by Lanczos's filter, or another."""
     if picture.shape[:2] == (height, width):
         return picture
+    from PIL import Image
+
+    filtering = Image.Resampling.LANCZOS if filtering is None else filtering
     return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), filtering))
 
 
@@ -72,6 +79,8 @@ def prepared(picture: np.ndarray, scale: float) -> QImage:
     step = preparation(max(picture.shape[:2]), scale)
     if step > 2:
         return _smoothed(picture, int(step))
+    from PIL import Image
+
     height, width = picture.shape[:2]
     filtering = Image.Resampling.BICUBIC if step > 1 else Image.Resampling.LANCZOS
     return to_qimage(resized(picture, max(1, round(width * step)), max(1, round(height * step)), filtering))
@@ -166,4 +175,6 @@ def _smoothing(n: int, step: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _bicubic(lines: np.ndarray, n: int) -> np.ndarray:
     """Lines (lines, k) float32, resampled to n of them."""
+    from PIL import Image
+
     return np.asarray(Image.fromarray(lines).resize((lines.shape[1], n), Image.Resampling.BICUBIC))

@@ -1,11 +1,13 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """A photo beside what the model makes of it."""
 
-import numpy as np
+from __future__ import annotations
+
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPainterPath, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from automod_core.later import numpy as np
 from automod_studio.theme import colors_of
 from automod_studio.widgets.images import to_pixmap
 

@@ -1,13 +1,15 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The tray on the left: the photos that are mixed."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
-import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views import SourceView
 from automod_studio.widgets.empty_tray import EmptyTray

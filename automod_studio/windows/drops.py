@@ -13,13 +13,12 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from automod_core.recipe import FORMAT
-from automod_studio.attribute_library import is_attribute_file
-from automod_studio.document.session_file import SUFFIX
+from automod_studio.document.model import SESSION_SUFFIX
 from automod_studio.workers.requests import PhotoItem
 
 MODEL_SUFFIXES = (".safetensors",)
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
-SESSION_SUFFIXES = (SUFFIX,)
+SESSION_SUFFIXES = (SESSION_SUFFIX,)
 
 RECIPE_TYPE = "application/x-automod-recipe"  # JSON
 _HEAD = 200  # letters of a recipe within which it says what it is
@@ -85,13 +84,19 @@ def recipe_in(mime: QMimeData) -> str:
     return text if text.startswith("{") and f'"{FORMAT}"' in text[:_HEAD] else ""
 
 
+def _is_attribute(path: Path) -> bool:
+    from automod_studio.attribute_library import is_attribute_file  # only now: it would hold up the start
+
+    return is_attribute_file(path)
+
+
 def sorted_paths(paths: Sequence[Path]) -> Dropped:
     """Tell models, checkpoints, sessions and photos apart by their suffixes; a folder counts as photos.
 
     An attribute has the suffix of a model: the first letters of the file tell.
     """
     tensors = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
-    attributes = tuple(p for p in tensors if is_attribute_file(p))
+    attributes = tuple(p for p in tensors if _is_attribute(p))
     models = tuple(p for p in tensors if p not in attributes)
     checkpoints = tuple(p for p in paths if p.suffix.lower() in CHECKPOINT_SUFFIXES)
     sessions = tuple(p for p in paths if p.suffix.lower() in SESSION_SUFFIXES)

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
 from PySide6.QtCore import QChildEvent, QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
@@ -19,18 +18,12 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QTabBar, QVBoxLayout, QWidget
 
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
-from automod_studio.features.compare import ComparePart
-from automod_studio.features.history import HistoryFeature
-from automod_studio.features.picture import PicturePart
-from automod_studio.features.sessions import SessionsPart
-from automod_studio.features.table import FEATURES, PARTS
-from automod_studio.features.training import TrainingPart
-from automod_studio.model_library import list_models
+from automod_studio.features.feature import Feature, Part
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio
 from automod_studio.views_compare import MODES, CompareView
@@ -40,18 +33,20 @@ from automod_studio.widgets.hairline import Hairline
 from automod_studio.widgets.message_bar import MessageBar
 from automod_studio.widgets.offer_bar import OfferBar
 from automod_studio.widgets.source_tray import SourceTray
-from automod_studio.windows import ask_files, drops, help, menus, save
+from automod_studio.windows import ask_files, drops, help, menus
 from automod_studio.windows.canvas_bar import CanvasBar, exclusive
 from automod_studio.windows.focus_order import go_to_next
+from automod_studio.windows.panels import Panels
 from automod_studio.windows.status import StatusCorner
 from automod_studio.windows.undo_keys import UndoKeys
 from automod_studio.workers.requests import PhotoItem, Rendered
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _LAYOUT_VERSION = 2  # grows when docks come or go, so that an old layout is not forced on them
 _FIRST_SIZE = (1440, 900)
 _FRAME = (8, 40)  # what a window manager may add
-_DOCK_WIDTHS = (288, 320)
-_BELOW_HEIGHT = 220
 _MODEL_ROWS = ("open_model", "import_model", "get_models", "train", "runs")  # below the models
 _PEEK_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Backslash)
 
@@ -61,9 +56,10 @@ class MainWindow(QMainWindow):
 
     Signals:
         first_painted: the window is on the screen for the first time.
+        completed: what is not seen at first is made as well.
     """
 
-    first_painted = Signal()
+    first_painted, completed = Signal(), Signal()
 
     def __init__(self, studio: Studio, settings: Settings) -> None:
         super().__init__()
@@ -71,33 +67,74 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._compared: Source | None = None  # the photo that the canvas compares with
         self._enabled_for: State | None = None
+        self.parts: tuple[Part, ...] = ()
         self.canvas, self.tray = Canvas(), SourceTray()
         self.messages, self.offers = MessageBar(self.canvas), OfferBar()
-        self.features = {kind.title: kind(studio, self) for kind in FEATURES}
-        self.parts = (*self.features.values(), *(kind(studio, self) for kind in PARTS))
-        self.sessions = next(part for part in self.parts if isinstance(part, SessionsPart))
-        self.picture = next(part for part in self.parts if isinstance(part, PicturePart))
-        self.training = next(part for part in self.parts if isinstance(part, TrainingPart))
-        self.compare = next(part for part in self.parts if isinstance(part, ComparePart))
-        self.actions_by_id = menus.make_actions(self, self._callbacks())
+        self.actions_by_id = menus.make_actions(self, self._callback)
         self.canvas_bar = CanvasBar(self.actions_by_id)
         self._compare_group = exclusive(self.actions_by_id, MODES[1:], self)
         self.status = StatusCorner()
-        self.docks = self._make_docks()
+        self.panels = Panels(self, studio, self.tray)
+        self.docks = self.panels.docks
         self._lay_out()
-        self._connect()
         self.overlay = DropOverlay(self)
         self.setAcceptDrops(True)
         UndoKeys(self)
         self._first_layout = self.saveState(_LAYOUT_VERSION)
         self._restore_layout()
-        self._show_everything()
+        self.panels.make_seen()
+        self.canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
+        studio.message.connect(self.messages.show_message)
+        self.setWindowTitle("Automod Studio")
+        self._show_sources()
+        self._show_mix()
         self.canvas.show_message("Loading the model…")
         self.setFocus()  # no button is marked before the person does anything
 
+    def complete(self) -> None:
+        """Make what is not seen at first: panels behind others, and what the menus offer. Once is enough."""
+        if self.parts:
+            return
+        from automod_studio.features.compare import ComparePart  # none of these need hold up the first paint
+        from automod_studio.features.history import HistoryFeature
+        from automod_studio.features.picture import PicturePart
+        from automod_studio.features.recipes import RecipesPart
+        from automod_studio.features.sessions import SessionsPart
+        from automod_studio.features.training import TrainingPart
+
+        self.panels.make_others()
+        self.picture, self.compare = PicturePart(self.studio, self), ComparePart(self.studio, self)
+        self.sessions, self.training = SessionsPart(self.studio, self), TrainingPart(self.studio, self)
+        others = (self.picture, self.compare, self.sessions, RecipesPart(self.studio, self), self.training)
+        self.parts = (*self.features.values(), *others)
+        self._callbacks = self._make_callbacks()
+        inserts = {"docks": [dock.toggleViewAction() for dock in self.docks.values()]}
+        inserts |= {name: actions for part in self.parts for name, actions in part.inserts().items()}
+        menus.fill_menus(self._menus, self.actions_by_id, inserts)
+        self._column.insertWidget(self._column.indexOf(self.canvas) + 1, self.compare.bar)
+        self._connect()
+        history = self.features["History"]
+        if isinstance(history, HistoryFeature):
+            history.compared.connect(self.compare.compare_with)
+        self._show_everything()
+        for part in self.parts:
+            part.start()
+        QTimer.singleShot(0, self, self._offer_samples)
+        self.completed.emit()
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """Title -> what fills the dock; before the window is complete, those only that are seen."""
+        return self.panels.features
+
     # ---- assembly ----
 
-    def _callbacks(self) -> dict[str, Callable[..., object]]:
+    def _callback(self, name: str) -> Callable[..., object]:
+        """What the action of an id does."""
+        self.complete()
+        return self._callbacks[name]
+
+    def _make_callbacks(self) -> dict[str, Callable[..., object]]:
         session, canvas = self.studio.session, self.canvas
         return {
             "open": self.choose_files,
@@ -123,54 +160,26 @@ class MainWindow(QMainWindow):
             **{name: do for part in self.parts for name, do in part.callbacks().items()},
         }
 
-    def _make_docks(self) -> dict[str, QDockWidget]:
-        docks = {"Photos": self._make_dock("Photos", Qt.DockWidgetArea.LeftDockWidgetArea)}
-        docks["Photos"].setWidget(self.tray)
-        below: QDockWidget | None = None
-        for title, feature in self.features.items():
-            dock = docks[title] = self._make_dock(title, feature.area)
-            feature.put_into(dock)
-            if feature.area == Qt.DockWidgetArea.BottomDockWidgetArea:
-                if below is not None:
-                    self.tabifyDockWidget(below, dock)
-                below = dock
-        self._raise_first_tab()
-        return docks
-
-    def _make_dock(self, title: str, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(title.lower())  # saveState needs it
-        self.addDockWidget(area, dock)
-        return dock
-
-    def _raise_first_tab(self) -> None:
-        below = [f for f in self.features.values() if f.area == Qt.DockWidgetArea.BottomDockWidgetArea]
-        if below and below[0].dock is not None:
-            below[0].dock.raise_()
-
     def _lay_out(self) -> None:
         centre = QWidget()
-        column = QVBoxLayout(centre)
+        self._column = column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.offers)
         column.addWidget(self.canvas, 1)
-        column.addWidget(self.compare.bar)
         column.addWidget(Hairline())
         column.addWidget(self.canvas_bar)
         self.setCentralWidget(centre)
         self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        inserts = {"docks": [dock.toggleViewAction() for dock in self.docks.values()]}
-        inserts |= {name: actions for part in self.parts for name, actions in part.inserts().items()}
-        menus.fill_menu_bar(self, self.actions_by_id, inserts)
-        self._model_menu = menus.menu_titled(self, "&Model")
+        self._menus = menus.make_menus(self)
+        self._model_menu = self._menus["&Model"]
         self._model_menu.setToolTipsVisible(True)
         self.menuBar().setCornerWidget(self.status)
         self.status.model_button.setMenu(self._model_menu)
         self.setMinimumSize(800, 560)
         self.resize(QSize(*_FIRST_SIZE).boundedTo(self.screen().availableSize() - QSize(*_FRAME)))
-        self._size_docks()
+        self.panels.size()
 
     def _connect(self) -> None:
         studio, session, tray, canvas = self.studio, self.studio.session, self.tray, self.canvas
@@ -179,11 +188,7 @@ class MainWindow(QMainWindow):
         studio.nothing_to_show.connect(self._show_nothing)
         studio.model_changed.connect(self._show_model)
         studio.busy.connect(self._show_busy)
-        studio.message.connect(self.messages.show_message)
         studio.saved.connect(self._show_title)
-        self.first_painted.connect(lambda: QTimer.singleShot(0, self._offer_samples))  # the worker begins before
-        for part in self.parts:
-            self.first_painted.connect(part.start)
         self.sessions.offered.connect(self.offers.show_offer)
         self.sessions.changed.connect(self._show_history)
         self.training.offered.connect(self.offers.show_after)
@@ -195,9 +200,6 @@ class MainWindow(QMainWindow):
         self.compare.changed.connect(self._show_comparison)
         self.compare.pictured.connect(self.canvas.set_side)
         self.compare.flipped.connect(self.canvas.flip)
-        history = self.features["History"]
-        if isinstance(history, HistoryFeature):
-            history.compared.connect(self.compare.compare_with)
         studio.previewed.connect(self._show_preview)
         tray.add_clicked.connect(self.choose_files)
         tray.sample_clicked.connect(lambda path: studio.add_photos([PhotoItem(path=path)], open_recipe=False))
@@ -205,7 +207,6 @@ class MainWindow(QMainWindow):
         tray.replace_clicked.connect(self.choose_replacement)
         tray.advice_clicked.connect(lambda _source: self.get_models())
         tray.selected.connect(self._select)
-        canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
         canvas.drag_out_started.connect(lambda: self.picture.start_drag(canvas))
         self._model_menu.aboutToShow.connect(self._fill_model_menu)
 
@@ -277,11 +278,16 @@ class MainWindow(QMainWindow):
         document, session, file = self.studio.document, self.studio.session, self.sessions.path
         name = file.name if file else self.studio.saved_path.name if self.studio.saved_path else ""
         if not name and document.sources and not document.starter:
+            from automod_studio.windows import save
+
             name = save.suggested_name(document).removesuffix(".png")
         self.setWindowTitle(f"{name}[*] – Automod Studio" if name else "Automod Studio")
         self.setWindowModified(self.sessions.is_modified if file else bool(name) and not session.is_clean)
 
     def _offer_samples(self) -> None:
+        import numpy as np
+        from PIL import Image
+
         samples = []
         for path in self.studio.sample_paths:
             with Image.open(path) as image:
@@ -347,6 +353,7 @@ class MainWindow(QMainWindow):
 
     def take(self, dropped: drops.Dropped) -> None:
         """Do with files or pictures what they are for."""
+        self.complete()
         if dropped.models:
             self.studio.load_model(dropped.models[-1])
         if dropped.checkpoints:
@@ -371,6 +378,8 @@ class MainWindow(QMainWindow):
     def _fill_model_menu(self) -> None:
         model = self.studio.document.model
         others = [self.actions_by_id[n] for n in _MODEL_ROWS]
+        from automod_studio.model_library import list_models
+
         entries = list_models(self.settings.recent_models)
         menus.fill_models(self._model_menu, entries, model.path if model else "", others, self.studio.load_model)
 
@@ -406,11 +415,6 @@ class MainWindow(QMainWindow):
 
     # ---- layout ----
 
-    def _size_docks(self) -> None:
-        self.resizeDocks([self.docks["Photos"], self.docks["Mix"]], list(_DOCK_WIDTHS), Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["History"]], [_BELOW_HEIGHT], Qt.Orientation.Vertical)
-        self._raise_first_tab()
-
     def _restore_layout(self) -> None:
         self.restoreGeometry(self.settings.window_geometry)
         self.restoreState(self.settings.window_layout, _LAYOUT_VERSION)
@@ -419,11 +423,12 @@ class MainWindow(QMainWindow):
         """Put every panel back in its first place."""
         self.settings.forget_window()
         self.restoreState(self._first_layout, _LAYOUT_VERSION)
-        self._size_docks()
+        self.panels.size()
 
     # ---- events ----
 
     def focusNextPrevChild(self, forward: bool) -> bool:
+        self.complete()
         parts = [*self.tray.focus_parts(), self.canvas, self.offers, self.compare.bar, self.canvas_bar, self.messages]
         panels = [feature.widget for feature in self.features.values() if feature.is_seen]
         tabs = self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
@@ -479,7 +484,11 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
-            QTimer.singleShot(0, self.first_painted.emit)
+            QTimer.singleShot(0, self, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self.first_painted.emit()
+        self.complete()
 
     def childEvent(self, event: QChildEvent) -> None:
         super().childEvent(event)

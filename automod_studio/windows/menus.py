@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
-from automod_studio.actions import ACTIONS, MENUS, State, tooltip
+from automod_studio.actions import ACTIONS, MENUS, Action, State, tooltip
 from automod_studio.icons import icon
-from automod_studio.model_library import ModelEntry
+
+if TYPE_CHECKING:
+    from automod_studio.model_library import ModelEntry
 
 
-def make_actions(window: QMainWindow, callbacks: Mapping[str, Callable[..., object]]) -> dict[str, QAction]:
-    """One QAction for every row that has a callback, with shortcut, icon and tooltip."""
+def make_actions(window: QMainWindow, callback: Callable[[str], Callable[..., object]]) -> dict[str, QAction]:
+    """One QAction for every row with a text, with shortcut, icon and tooltip.
+
+    Args:
+        window: their owner.
+        callback: tells what the row of an id does, when it is done first.
+    """
     made: dict[str, QAction] = {}
     for row in ACTIONS:
-        if row.id not in callbacks:
+        if not row.text:
             continue
         action = QAction(row.text, window)
         if row.icon:
@@ -26,16 +34,22 @@ def make_actions(window: QMainWindow, callbacks: Mapping[str, Callable[..., obje
         action.setToolTip(tooltip(row))
         action.setStatusTip("")
         action.setCheckable(row.checkable)
-        (action.toggled if row.checkable else action.triggered).connect(_without_arguments(callbacks[row.id], row.id))
+        (action.toggled if row.checkable else action.triggered).connect(_does(row, callback))
         window.addAction(action)  # so that shortcuts work when a menu bar is hidden
         made[row.id] = action
     return made
 
 
-def fill_menu_bar(window: QMainWindow, actions: Mapping[str, QAction], inserts: Mapping[str, list[QAction]]) -> None:
-    """Build the menu bar; `inserts` puts other actions in the place of a row."""
+def make_menus(window: QMainWindow) -> dict[str, QMenu]:
+    """The menus of the bar, still empty: title -> menu."""
     bar = window.menuBar()
-    menus: dict[str, QMenu] = {title: bar.addMenu(title) for title in MENUS}
+    return {title: bar.addMenu(title) for title in MENUS}
+
+
+def fill_menus(
+    menus: Mapping[str, QMenu], actions: Mapping[str, QAction], inserts: Mapping[str, list[QAction]]
+) -> None:
+    """Put the rows into the menus; `inserts` puts other actions in the place of a row."""
     for row in ACTIONS:
         menu = menus[row.menu]
         if not row.id:
@@ -44,15 +58,6 @@ def fill_menu_bar(window: QMainWindow, actions: Mapping[str, QAction], inserts: 
             menu.addActions(inserts[row.id])
         elif row.id in actions:
             menu.addAction(actions[row.id])
-
-
-def menu_titled(window: QMainWindow, title: str) -> QMenu:
-    """The menu of the bar with this title, as in the table."""
-    for action in window.menuBar().actions():
-        menu = action.menu()
-        if isinstance(menu, QMenu) and menu.title() == title:
-            return menu
-    raise KeyError(title)
 
 
 def enable(actions: Mapping[str, QAction], state: State) -> None:
@@ -86,8 +91,8 @@ def _chooses(choose: Callable[[Path], None], path: Path) -> Callable[[], None]:
     return lambda: choose(path)
 
 
-def _without_arguments(callback: Callable[..., object], name: str) -> Callable[..., None]:
+def _does(row: Action, callback: Callable[[str], Callable[..., object]]) -> Callable[..., None]:
     """Qt passes `checked`; only checkable actions want it."""
-    if any(row.id == name and row.checkable for row in ACTIONS):
-        return lambda checked: (callback(checked), None)[1]
-    return lambda *_: (callback(), None)[1]
+    if row.checkable:
+        return lambda checked: (callback(row.id)(checked), None)[1]
+    return lambda *_: (callback(row.id)(), None)[1]

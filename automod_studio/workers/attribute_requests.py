@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from automod_core.attributes import Attribute
+from automod_core.later import numpy as np
 from automod_core.recipe import AttributeEdit, Recipe
 from automod_studio.attribute_library import Entry
 from automod_studio.document.model import ModelRef

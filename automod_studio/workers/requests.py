@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from automod_core.later import numpy as np
 from automod_core.recipe import Recipe
 from automod_studio.document.model import Document, ModelRef, Source
 

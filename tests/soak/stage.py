@@ -87,7 +87,7 @@ class Stage:
         self.studio = self.window.studio
         self.studio.message.connect(self._hear)
         self.window.first_painted.connect(self.service.start)
-        self.window.first_painted.connect(lambda: self.studio.start(()))
+        self.window.completed.connect(lambda: self.studio.start(()))
         self.studio.ready.connect(self.garbage.freeze)
         with self.watch.aside():  # the start has its own test, and PyTorch is imported
             self.window.show()

@@ -39,7 +39,7 @@ def make_window(tiny_model_path, samples, monkeypatch) -> Iterator[Callable[...,
         window = MainWindow(Studio(service, settings), settings)
         opened.append((window, service))
         window.first_painted.connect(service.start)
-        window.first_painted.connect(lambda: window.studio.start(paths))
+        window.completed.connect(lambda: window.studio.start(paths))
         window.show()
         return window
 

@@ -36,6 +36,18 @@ def test_the_window_is_painted_first_then_torch_is_imported(tiny_model_path: Pat
     assert (isolated_home / "state" / "automod-studio" / "automod-studio.log").is_file()
 
 
+def test_what_is_imported_is_not_read_again_as_source(isolated_home: Path) -> None:
+    """PySide would look into every module for its own name."""
+    script = (
+        "import linecache; from automod_studio import quick_start; quick_start.begin()\n"
+        "import colorsys; print(colorsys.__file__ in linecache.cache)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 def test_a_wrong_command_line_is_refused(capsys) -> None:
     with pytest.raises(SystemExit) as caught:
         app.parse(["--no-such-option"])

@@ -176,7 +176,8 @@ def work_in_a_window(model: str, *photos: str) -> None:
     service = EngineService(app_module.make_engine)
     window = MainWindow(Studio(service, settings), settings)
     window.first_painted.connect(service.start)
-    window.first_painted.connect(lambda: window.studio.start([Path(photo) for photo in photos]))
+    window.completed.connect(lambda: window.studio.start([Path(photo) for photo in photos]))
+    window.complete()
     session, autosave, choose = window.studio.session, window.sessions.autosave, random.Random(0)
 
     def edit() -> None:

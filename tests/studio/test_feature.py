@@ -1,6 +1,7 @@
 """What all panels have in common: they are refreshed when, and only when, they can be seen."""
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow
 
 from automod_studio.features.feature import Feature
@@ -9,8 +10,6 @@ from tests.document.test_edits import make_document
 
 
 class Counting(Feature):
-    title = "Counting"
-
     def make_widget(self) -> QLabel:
         self.refreshed = 0
         return QLabel("counts")
@@ -30,7 +29,7 @@ def feature(qtbot) -> Counting:
     qtbot.addWidget(window)
     feature = Counting(StudioLike(), window)
     dock = QDockWidget("Counting", window)
-    window.addDockWidget(Counting.area, dock)
+    window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
     feature.put_into(dock)
     window.show()
     qtbot.waitUntil(lambda: feature.is_seen)

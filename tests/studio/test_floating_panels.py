@@ -3,12 +3,12 @@
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from automod_studio.features.table import FEATURES
+from automod_studio.features.table import PANELS
 from automod_studio.windows.main_window import MainWindow
 
 
 @pytest.mark.qt_log_ignore("does not support raise")  # the offscreen platform
-@pytest.mark.parametrize("title", [kind.title for kind in FEATURES])
+@pytest.mark.parametrize("title", [row.title for row in PANELS])
 def test_a_panel_that_floats_is_kept_up_until_it_is_closed(window: MainWindow, title: str) -> None:
     feature, dock = window.features[title], window.docks[title]
     feature.show_panel()

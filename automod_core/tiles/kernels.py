@@ -1,0 +1,332 @@
+"""The inner loops of the networks, written for LLVM: what one thread does with a part of the maps.
+
+Maps are (B, H, W, C), float32, contiguous, which is PyTorch's channels_last. C is a multiple of LANES, and of COLUMNS
+where it is the number of outputs of a product. Addresses are those of the first value of an array.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from automod_core.tiles.algorithms import Filtering, Matrix
+from automod_core.tiles.writer import FLOAT_BYTES, INT_BYTES, LANES, Int, Vector, Writer
+
+COLUMNS = 2 * LANES  # of a matrix product that are computed at a time
+ROWS = 6  # of it; with two vectors each they fill 12 of the 16 registers of AVX2
+GROUPS = 8  # of COLUMNS whose products are summed up before they are finished, so that they stay in the cache
+COLOURS = 3
+_BLUR = np.array([[0.25, 0.5, 0.25]])
+_HALF = np.array([[0.5, 0.5]])
+Body = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Vectors in rows and columns: address of the first, and float32 values from one to the next."""
+
+    address: Int
+    row: Int
+    column: Int
+
+    def at(self, i: Int | int, j: Int | int) -> Int:
+        return self.address + (self.row * i + self.column * j) * FLOAT_BYTES
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """The maps of a picture, or of the first of several: address, and size."""
+
+    address: Int
+    height: Int
+    width: Int
+    channels: Int
+
+    def number(self, picture: Int) -> "_Picture":
+        size = self.height * self.width * self.channels * FLOAT_BYTES
+        return _Picture(self.address + picture * size, self.height, self.width, self.channels)
+
+    def pixel(self, row: Int | int, column: Int | int) -> Int:
+        return self.address + (self.width * row + column) * self.channels * FLOAT_BYTES
+
+
+class _Tiles:
+    """Rows of tiles, counted through all pictures, that are done together.
+
+    Attributes:
+        how: the algorithm.
+        rows: of tiles in a picture.
+        across: tiles in a row.
+        count: of all tiles.
+        padded: count, rounded up to ROWS.
+        length: columns of the strips that rows of tiles are cut out of.
+    """
+
+    def __init__(self, how: Filtering, height: Int, width: Int, first: Int, last: Int) -> None:
+        self.how, self._first = how, first
+        self.rows, self.across = (height + (how.step - 1)) // how.step, (width + (how.step - 1)) // how.step
+        self.count = (last - first) * self.across
+        self.padded = (self.count + (ROWS - 1)) // ROWS * ROWS
+        self.length = self.across * how.step + 2
+
+    def place(self, tile: Int) -> tuple[Int, Int, Int]:
+        """Picture, row of tiles in it, and column."""
+        row = tile // self.across + self._first
+        return row // self.rows, row % self.rows, tile % self.across
+
+
+def convolution(filtering: Filtering) -> Body:
+    """Write a 3x3 convolution of rows of tiles, with a bias and LeakyReLU after it, by an algorithm for tiles.
+
+    What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
+    computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, channels, COLUMNS).
+    """
+
+    def convolve(
+        w: Writer, x: Int, height: Int, width: Int, channels: Int, scale: Int, shift: Int,
+        first_row: Int, last_row: Int, first_group: Int, last_group: Int,
+        kernels: Int, outputs: Int, bias: Int, leak: Int, y: Int,
+        strip: Int, turned: Int, summed: Int, spare: Int,
+    ) -> None:  # fmt: skip
+        tiles = _Tiles(filtering, height, width, first_row, last_row)
+        source = _Picture(x, height, width, channels)
+        goal = _Picture(y, height * filtering.scale, width * filtering.scale, outputs)
+        with w.loop(last_row - first_row) as row:
+            _cut(w, tiles, row, source, (scale, shift), strip)
+        _turn(w, tiles, channels, strip, turned)
+        slope = w.spread(leak)
+        with w.loop(last_group, GROUPS, start=first_group) as group:
+            columns = (last_group - group).at_most(GROUPS) * COLUMNS
+            first = kernels + group * channels * (COLUMNS * FLOAT_BYTES)
+            _multiply_all(w, tiles, channels, turned, first, outputs, columns, summed)
+            _finish(w, tiles, summed, columns, group * COLUMNS, bias, slope, goal, spare)
+
+    return convolve
+
+
+def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[Int, Int], strip: Int) -> None:
+    """Cut a row of tiles out of its picture, scaled and shifted, with what they see beside it."""
+    picture, number, _ = tiles.place(row * tiles.across)
+    own = [address + picture * source.channels * FLOAT_BYTES for address in factors]
+    side = tiles.how.step + 2
+    goal = strip + row * tiles.length * source.channels * (side * FLOAT_BYTES)
+    _frame(w, source.number(picture), number * tiles.how.step - 1, (side, tiles.length), goal, own)
+
+
+def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int) -> None:
+    """B D B^T of all tiles: (points, padded, channels)."""
+    step, points = tiles.how.step, len(tiles.how.data)
+    plane = tiles.padded * channels
+    with w.loop(tiles.count) as tile, w.loop(channels, LANES) as c:
+        corner = (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels + c
+        before = _Grid(strip + corner * FLOAT_BYTES, tiles.length * channels, channels)
+        after = _Grid(turned + (tile * channels + c) * FLOAT_BYTES, plane * points, plane)
+        for i, j, value in _both_sides(w, tiles.how.data, before):
+            w.store(value, after.at(i, j))
+
+
+def _multiply_all(
+    w: Writer, tiles: _Tiles, channels: Int, turned: Int, kernels: Int, outputs: Int, columns: Int, summed: Int
+) -> None:
+    """The products of all points with the kernels of some groups of outputs: (products, padded, columns)."""
+    points, source = len(tiles.how.data), tiles.how.source
+    table = w.table([i * points + j for i in source for j in source])
+    with w.loop(len(source) ** 2) as p, w.loop(columns // COLUMNS) as group:
+        left = turned + w.load_int(table + p * INT_BYTES) * tiles.padded * channels * FLOAT_BYTES
+        right = kernels + (p * (outputs // COLUMNS) + group) * channels * (COLUMNS * FLOAT_BYTES)
+        goal = summed + (p * tiles.padded * columns + group * COLUMNS) * FLOAT_BYTES
+        with w.loop(tiles.padded, ROWS) as tile:
+            _multiply(
+                w, left + tile * channels * FLOAT_BYTES, right, goal + tile * columns * FLOAT_BYTES, channels, columns
+            )
+
+
+def _finish(
+    w: Writer,
+    tiles: _Tiles,
+    summed: Int,
+    columns: Int,
+    first: Int,
+    bias: Int,
+    slope: Vector,
+    goal: _Picture,
+    spare: Int,
+) -> None:
+    """A M A^T of all tiles, with bias and LeakyReLU, for the outputs from `first`."""
+    grown, products = len(tiles.how.outputs), len(tiles.how.source)
+    plane = tiles.padded * columns
+    with w.loop(tiles.count) as tile:
+        picture, row, column = tiles.place(tile)
+        top, left = row * grown, column * grown
+        inside = (goal.height - top).at_most(grown), (goal.width - left).at_most(grown)
+        corner = goal.number(picture).pixel(top, left)
+        with w.loop(columns, LANES) as c:
+            before = _Grid(summed + (tile * columns + c) * FLOAT_BYTES, plane * products, plane)
+            channel = (first + c) * FLOAT_BYTES
+            added = w.load(bias + channel)
+            values = [(i, j, (v + added).leaky(slope)) for i, j, v in _both_sides(w, tiles.how.outputs, before)]
+            after = _Grid(corner + channel, goal.width * goal.channels, goal.channels)
+            _put(w, values, after, inside, spare, grown)
+
+
+def _put(
+    w: Writer, values: list[tuple[int, int, Vector]], goal: _Grid, inside: tuple[Int, Int], spare: Int, side: int
+) -> None:
+    """Store a tile, or as many of its rows and columns as lie inside the picture."""
+
+    def whole() -> None:
+        for i, j, value in values:
+            w.store(value, goal.at(i, j))
+
+    def part() -> None:
+        for i, j, value in values:
+            w.store(value, spare + (i * side + j) * (LANES * FLOAT_BYTES))
+        with w.loop(inside[0]) as down, w.loop(inside[1]) as across:
+            rest = w.load(spare + (down * side + across) * (LANES * FLOAT_BYTES))
+            w.store(rest, goal.at(down, across))
+
+    w.either(w.builder.and_(inside[0].equals(side), inside[1].equals(side)), whole, part)
+
+
+def _multiply(w: Writer, a: Int, b: Int, c: Int, depth: Int, columns: Int) -> None:
+    """A (ROWS, depth) times B (depth, COLUMNS) into C (ROWS, columns)."""
+    lines = [a + depth * (i * FLOAT_BYTES) for i in range(ROWS)]
+
+    def add(k: Int, sums: list[Vector]) -> list[Vector]:
+        right = [w.load(b + k * (COLUMNS * FLOAT_BYTES) + half * (LANES * FLOAT_BYTES)) for half in range(2)]
+        left = [w.spread(line + k * FLOAT_BYTES) for line in lines]
+        return [total + left[i // 2] * right[i % 2] for i, total in enumerate(sums)]
+
+    for i, total in enumerate(w.fold(depth, 2 * ROWS, add)):
+        w.store(total, c + columns * (i // 2 * FLOAT_BYTES) + i % 2 * (LANES * FLOAT_BYTES))
+
+
+def _both_sides(w: Writer, matrix: Matrix, x: _Grid) -> list[tuple[int, int, Vector]]:
+    """Row, column and value of all vectors of M X M^T, for a fixed M (n, t) and t x t vectors X."""
+    count, side = len(matrix), len(matrix[0])
+    columns = []  # of M X
+    for j in range(side):
+        column = [w.load(x.at(i, j)) for i in range(side)]
+        columns.append([_weighted(weights, column) for weights in matrix])
+    places = [(i, j) for i in range(count) for j in range(count)]
+    return [(i, j, _weighted(matrix[j], [column[i] for column in columns])) for i, j in places]
+
+
+def _weighted(weights: Matrix, values: list[Vector]) -> Vector:
+    """The sum of vectors with fixed weights, of which one at least is not 0."""
+    total: Vector | None = None
+    for weight, value in sorted(zip(weights, values, strict=True), key=lambda pair: pair[0] != 1):
+        if weight == 0:
+            continue
+        if total is None:
+            total = value if weight == 1 else value * float(weight)
+        elif weight == -1:
+            total = total - value
+        else:
+            total = total + (value if weight == 1 else value * float(weight))
+    assert total is not None
+    return total
+
+
+def _frame(
+    w: Writer, source: _Picture, top: Int, shape: tuple[int, Int], goal: Int, factors: Sequence[Int] = ()
+) -> None:
+    """Cut rows from `top`, and columns from -1, out of a picture; what lies outside of it is 0.
+
+    Args:
+        w: where to write.
+        source: the picture.
+        top: the first row; -1 is the one above the picture.
+        shape: rows and columns of what is cut out.
+        goal: where it goes.
+        factors: addresses of a factor and a summand per channel, for what lies inside; or none.
+    """
+    rows, length = shape
+    line_bytes, pixel_bytes = length * source.channels * FLOAT_BYTES, source.channels * FLOAT_BYTES
+
+    def clear(place: Int, pixels: Int) -> None:
+        with w.loop(pixels * source.channels, LANES) as i:
+            w.store(w.constant(0), place + i * FLOAT_BYTES)
+
+    with w.loop(w.number(rows)) as i:
+        line = goal + i * line_bytes
+
+        def fill() -> None:
+            clear(line, w.number(1))
+            _copy(w, source.pixel(top + i, 0), source.width, source.channels, line + pixel_bytes, factors)
+            clear(line + pixel_bytes * (source.width + 1), length - source.width - 1)
+
+        w.either((top + i).within(source.height), fill, lambda: clear(line, length))
+
+
+def _copy(w: Writer, x: Int, pixels: Int, channels: Int, y: Int, factors: Sequence[Int]) -> None:
+    """Copy pixels; scale and shift each channel if there are factors."""
+    with w.loop(pixels) as pixel, w.loop(channels, LANES) as c:
+        place, channel = (pixel * channels + c) * FLOAT_BYTES, c * FLOAT_BYTES
+        value = w.load(x + place)
+        if factors:
+            value = value * w.load(factors[0] + channel) + w.load(factors[1] + channel)
+        w.store(value, y + place)
+
+
+def affine(w: Writer, x: Int, pixels: Int, channels: Int, scale: Int, shift: Int, y: Int) -> None:
+    """Scale and shift each channel of some pixels; y may be x."""
+    _copy(w, x, pixels, channels, y, [scale, shift])
+
+
+def blur(
+    w: Writer,
+    x: Int,
+    height: Int,
+    width: Int,
+    channels: Int,
+    first_row: Int,
+    last_row: Int,
+    leak: Int,
+    strip: Int,
+    y: Int,
+) -> None:
+    """Weigh 3x3 pixels of rows of a picture with [1 2 1]^T [1 2 1] / 16, then LeakyReLU."""
+    slope, length = w.spread(leak), width + 2
+    with w.loop(last_row, start=first_row) as row:
+        _frame(w, _Picture(x, height, width, channels), row - 1, (3, length), strip)
+        with w.loop(width * channels, LANES) as i:
+            ((_, _, value),) = _both_sides(w, _BLUR, _Grid(strip + i * FLOAT_BYTES, length * channels, channels))
+            w.store(value.leaky(slope), y + (row * width * channels + i) * FLOAT_BYTES)
+
+
+def moments(
+    w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, centre: Int, sums: Int, squares: Int
+) -> None:
+    """Add the sums of x - centre, and of its square, over rows of a picture; sums and squares are float64."""
+    with w.loop(last_row, start=first_row) as row, w.loop(channels, LANES) as c:
+        middle, line = w.load(centre + c * FLOAT_BYTES), x + (row * width * channels + c) * FLOAT_BYTES
+
+        def add(j: Int, sums: list[Vector], middle: Vector = middle, line: Int = line) -> list[Vector]:
+            value = w.load(line + j * channels * FLOAT_BYTES) - middle
+            return [sums[0] + value, sums[1] + value * value]
+
+        for total, address in zip(w.fold(width, 2, add), (sums, squares), strict=True):
+            w.add_to_doubles(total, address + c * (2 * FLOAT_BYTES))
+
+
+def halve(w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, y: Int) -> None:
+    """The mean of 2x2 pixels, for rows of what comes out; width is that of what enters."""
+    with w.loop(last_row, start=first_row) as row, w.loop(width // 2) as j, w.loop(channels, LANES) as c:
+        corner = x + ((row * 2 * width + j * 2) * channels + c) * FLOAT_BYTES
+        before = _Grid(corner, width * channels, channels)
+        ((_, _, value),) = _both_sides(w, _HALF, before)
+        w.store(value, y + ((row * (width // 2) + j) * channels + c) * FLOAT_BYTES)
+
+
+def to_rgb(w: Writer, x: Int, pixels: Int, channels: Int, weight: Int, bias: Int, plane: Int, y: Int) -> None:
+    """The weighted sums of the channels of some pixels, for each colour; colours lie `plane` values apart."""
+    with w.loop(pixels) as pixel:
+
+        def add(k: Int, sums: list[Vector], line: Int = x + pixel * channels * FLOAT_BYTES) -> list[Vector]:
+            values, offset = w.load(line + k * (LANES * FLOAT_BYTES)), k * (LANES * FLOAT_BYTES)
+            rows = [w.load(weight + channels * (i * FLOAT_BYTES) + offset) for i in range(COLOURS)]
+            return [total + row * values for total, row in zip(sums, rows, strict=True)]
+
+        for i, total in enumerate(w.fold(channels // LANES, COLOURS, add)):
+            w.store_sum(total, bias + i * FLOAT_BYTES, y + (plane * i + pixel) * FLOAT_BYTES)

@@ -1,0 +1,233 @@
+"""Layers of the networks in float32 on a processor, for maps (B, C, H, W) in channels_last; without gradients."""
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from automod_core.tiles import algorithms, kernels, machine
+from automod_core.tiles.algorithms import Filtering
+from automod_core.tiles.crew import share, space
+from automod_core.tiles.kernels import COLUMNS, ROWS
+from automod_core.tiles.writer import FLOAT_BYTES, LANES
+
+_TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
+_PIXEL_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
+_STEP = 4  # pixels per side of a tile; with 6 a few products are saved, and rounding is four times as bad
+_same, _enlarging = algorithms.same(_STEP), algorithms.enlarging(_STEP)
+
+
+def suits(inputs: int, outputs: int) -> bool:
+    """Whether a convolution of so many channels can be done here."""
+    return inputs % LANES == 0 and outputs % COLUMNS == 0
+
+
+class TiledConvolution:
+    """3x3 convolution, padding 1, with a bias and LeakyReLU: (B, in, H, W) -> (B, out, s H, s W).
+
+    Its pictures may be enlarged by nearest neighbour before, s = 2.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, leak: float, *, enlarges: bool = False) -> None:
+        """Turn the weights.
+
+        Args:
+            weight: (out, in, 3, 3), float32.
+            bias: (out,), float32.
+            leak: slope for negative values; 1 for none.
+            enlarges: whether what enters is enlarged before.
+
+        Raises:
+            ValueError: these channels do not suit.
+        """
+        self._outputs, self._inputs = weight.shape[:2]
+        if not suits(self._inputs, self._outputs):
+            raise ValueError(f"{self._inputs} to {self._outputs} channels cannot be convolved here")
+        self._how = _enlarging if enlarges else _same
+        self._run = _convolution(self._how)
+        taps = torch.from_numpy(self._how.taps)
+        turned = torch.einsum("pi,qj,ocij->pqco", taps, taps, weight.double()).float()  # (P, P, in, out)
+        groups = turned.view(-1, self._inputs, self._outputs // COLUMNS, COLUMNS)
+        self._kernels = groups.transpose(1, 2).contiguous()
+        self._bias, self._leak = bias.contiguous(), torch.tensor([leak], dtype=torch.float32)
+        self._factors = torch.ones(self._inputs), torch.zeros(self._inputs)
+
+    def __call__(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """Convolve scale * x + shift, both (B, in), 1 and 0 if not given; outside of the picture is 0 all the same."""
+        x = _laid_out(x)
+        batch, _, height, width = x.shape
+        scale, shift = (
+            (default.expand(batch, -1) if given is None else given).contiguous()
+            for default, given in zip(self._factors, (scale, shift), strict=True)
+        )
+        how, y = self._how, _empty(batch, self._outputs, height * self._how.scale, width * self._how.scale)
+        down, across = -(-height // how.step), -(-width // how.step)
+        rows, groups = _parts(batch * down, across, self._outputs // COLUMNS)
+        source = x.data_ptr(), height, width, self._inputs, scale.data_ptr(), shift.data_ptr()
+        rest = [t.data_ptr() for t in (self._bias, self._leak, y)]
+        weights = self._kernels.data_ptr()
+
+        def part(number: int) -> None:
+            bounds = *rows[number // len(groups)], *groups[number % len(groups)]
+            self._run(*source, *bounds, weights, self._outputs, *rest, *self._room(*bounds, across))
+
+        share(part, len(rows) * len(groups))
+        return y
+
+    def _room(self, first_row: int, last_row: int, first_group: int, last_group: int, across: int) -> list[int]:
+        """Addresses of this thread's memory for some rows of tiles and some groups of outputs."""
+        how, rows = self._how, last_row - first_row
+        padded = -(-rows * across // ROWS) * ROWS
+        columns = min(last_group - first_group, kernels.GROUPS) * COLUMNS
+        values = {
+            "strip": rows * (how.step + 2) * (across * how.step + 2) * self._inputs,
+            "turned": len(how.data) ** 2 * padded * self._inputs,
+            "summed": len(how.source) ** 2 * padded * columns,
+            "spare": len(how.outputs) ** 2 * LANES,
+        }
+        return [space.address(name, count) for name, count in values.items()]
+
+
+def blur(x: Tensor, leak: float) -> Tensor:
+    """[1 2 1]^T [1 2 1] / 16 over each map, 0 outside of it, then LeakyReLU."""
+    x = _laid_out(x)
+    _, channels, height, width = x.shape
+    y, slope, run = torch.empty_like(x), torch.tensor([leak], dtype=torch.float32), _kernel(kernels.blur)
+    source, goal, leak_at = _Place(x), _Place(y), slope.data_ptr()
+
+    def part(picture: int, first: int, last: int) -> None:
+        strip = space.address("strip", 3 * (width + 2) * channels)
+        run(source.at(picture), height, width, channels, first, last, leak_at, strip, goal.at(picture))
+
+    _share_rows(part, y)
+    return y
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (B, C) of each map, float64."""
+    x = _laid_out(x)
+    batch, channels, height, width = x.shape
+    parts = _strips(x)
+    sums = torch.zeros(2, len(parts), channels, dtype=torch.float64)
+    source, run, goal, plane = _Place(x), _kernel(kernels.moments), _Place(sums[0]), sums[0].nbytes
+
+    def part(number: int) -> None:
+        picture, first, last = parts[number]
+        start, total = source.at(picture), goal.at(number)  # the first pixel is near enough to the mean
+        run(start, width, channels, first, last, start, total, total + plane)
+
+    share(part, len(parts))
+    mean, squares = sums.view(2, batch, -1, channels).sum(2).div_(height * width)
+    return mean + x[:, :, 0, 0], (squares - mean.square()).clamp_(min=0)
+
+
+def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
+    """Scale and shift each map by factors (B, C), into `out`, which may be x itself, or into new memory."""
+    x = _laid_out(x)
+    _, channels, _, width = x.shape
+    y = torch.empty_like(x) if out is None else out
+    scale, shift, run = scale.contiguous(), shift.contiguous(), _kernel(kernels.affine)
+    source, goal, factor, summand = _Place(x), _Place(y), _Place(scale), _Place(shift)
+
+    def part(picture: int, first: int, last: int) -> None:
+        factors = factor.at(picture), summand.at(picture)
+        run(source.at(picture, first), (last - first) * width, channels, *factors, goal.at(picture, first))
+
+    _share_rows(part, y)
+    return y
+
+
+def halve(x: Tensor) -> Tensor:
+    """Average 2x2 pixels: (B, C, H, W) -> (B, C, H / 2, W / 2), with H and W even."""
+    x = _laid_out(x)
+    batch, channels, height, width = x.shape
+    y, run = _empty(batch, channels, height // 2, width // 2), _kernel(kernels.halve)
+    source, goal = _Place(x), _Place(y)
+
+    def part(picture: int, first: int, last: int) -> None:
+        run(source.at(picture), width, channels, first, last, goal.at(picture))
+
+    _share_rows(part, y)
+    return y
+
+
+def to_rgb(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """1x1 convolution to three channels: (B, C, H, W), (3, C, 1, 1), (3,) -> (B, 3, H, W), contiguous."""
+    x = _laid_out(x)
+    batch, channels, height, width = x.shape
+    y, run = torch.empty(batch, kernels.COLOURS, height, width), _kernel(kernels.to_rgb)
+    weight, bias = weight.flatten(1).contiguous(), bias.contiguous()
+    source, goal, weights = _Place(x), _Place(y), (weight.data_ptr(), bias.data_ptr())
+
+    def part(picture: int, first: int, last: int) -> None:
+        colours = goal.at(picture) + first * width * FLOAT_BYTES
+        run(source.at(picture, first), (last - first) * width, channels, *weights, height * width, colours)
+
+    _share_rows(part, x)
+    return y
+
+
+class _Place:
+    """Addresses in a tensor of one picture, or row, after the other."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._start = x.data_ptr()
+        self._picture = x[0].nbytes
+        self._row = self._picture // x.shape[2] if x.ndim == 4 else 0
+
+    def at(self, picture: int, row: int = 0) -> int:
+        return self._start + picture * self._picture + row * self._row
+
+
+@cache
+def _convolution(filtering: Filtering) -> machine.Function:
+    return machine.compile_function(kernels.convolution(filtering))
+
+
+@cache
+def _kernel(body: Callable[..., None]) -> machine.Function:
+    return machine.compile_function(body)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """What the kernels take: float32, channel after channel of a pixel, a number of them that fills vectors.
+
+    Raises:
+        ValueError: the type or the number of channels is another one.
+    """
+    if x.dtype != torch.float32 or x.shape[1] % LANES:
+        raise ValueError(f"maps must be float32 with a multiple of {LANES} channels, got {x.dtype}, {tuple(x.shape)}")
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _empty(batch: int, channels: int, height: int, width: int) -> Tensor:
+    return torch.empty(batch, channels, height, width, memory_format=torch.channels_last)
+
+
+def _share_rows(part: Callable[[int, int, int], None], maps: Tensor) -> None:
+    """Call part(picture, first row, last row) for all rows of all maps."""
+    parts = _strips(maps)
+    share(lambda number: part(*parts[number]), len(parts))
+
+
+def _strips(maps: Tensor) -> list[tuple[int, int, int]]:
+    """(picture, first row, last row) of parts of a batch, as many for each picture."""
+    batch, channels, height, width = maps.shape
+    count = min(height, max(1, channels * height * width // _PIXEL_VALUES))
+    return [(b, *bounds) for b in range(batch) for bounds in _cut(height, count)]
+
+
+def _parts(rows: int, across: int, groups: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Rows of tiles, and groups of outputs, that a thread takes at a time: all pairs of them are the whole."""
+    threads = torch.get_num_threads()
+    count = max(1, round(rows * across / _TILES))
+    if count > threads:
+        count = -(-count // threads) * threads
+    count = min(rows, count)
+    return _cut(rows, count), _cut(groups, min(groups, -(-threads // count)))
+
+
+def _cut(length: int, count: int) -> list[tuple[int, int]]:
+    bounds = [length * i // count for i in range(count + 1)]
+    return list(zip(bounds[:-1], bounds[1:], strict=True))

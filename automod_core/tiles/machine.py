@@ -1,0 +1,55 @@
+"""From written code to functions that Python can call, made for the processor at hand."""
+
+import ctypes
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from automod_core.tiles.writer import Writer, write_function
+
+Function = Callable[..., None]  # of whole numbers; lets other threads run meanwhile
+_kept: list[Any] = []  # what owns the code of functions in use
+
+
+@cache
+def can_compile() -> bool:
+    """Whether machine code can be made and run here; some systems forbid it."""
+    try:
+        compile_function(_nothing)
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def _nothing(writer: Writer) -> None:
+    """Write a function that does nothing."""
+
+
+def compile_function(body: Callable[..., None]) -> Function:
+    """Compile body(writer, *numbers), which writes a function of as many whole numbers.
+
+    Raises:
+        OSError, RuntimeError: the system does not let programs make code, or LLVM does not know the processor.
+    """
+    names = list(inspect.signature(body).parameters)[1:]
+    module = ir.Module(name=body.__name__)
+    module.triple = llvm.get_process_triple()
+    write_function(module, body.__name__, names, body)
+    machine = _target_machine()
+    parsed = llvm.parse_assembly(str(module))
+    engine = llvm.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    _kept.append(engine)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(names))(engine.get_function_address(body.__name__))
+
+
+def _target_machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    features = llvm.get_host_cpu_features().flatten()
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)

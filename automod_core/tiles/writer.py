@@ -1,0 +1,199 @@
+"""Writing machine code: whole numbers and vectors that note down what is done with them, for LLVM.
+
+Addresses are whole numbers, counted in bytes. Nothing is checked: whoever writes code sees to it that it stays inside
+its arrays. LLVM makes the same instructions quick on every processor; the widths here suit AVX2 and leave no other
+processor far behind.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+LANES = 8  # values in a vector
+FLOAT_BYTES = 4
+INT_BYTES = 8
+_INT, _FLOAT, _DOUBLE = ir.IntType(64), ir.FloatType(), ir.DoubleType()
+_VECTOR, _WIDE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_DOUBLE, LANES)
+_FUSED = ("contract",)  # a product and a sum may become one instruction
+
+
+class Int:
+    """A whole number of 64 bits, known when the code runs."""
+
+    def __init__(self, writer: "Writer", value: ir.Value) -> None:
+        self.writer, self.value = writer, value
+
+    def _of(self, operation: Callable[..., ir.Value], other: "Int | int") -> "Int":
+        return Int(self.writer, operation(self.value, self.writer.number(other).value))
+
+    def __add__(self, other: "Int | int") -> "Int":
+        return self._of(self.writer.builder.add, other)
+
+    def __sub__(self, other: "Int | int") -> "Int":
+        return self._of(self.writer.builder.sub, other)
+
+    def __mul__(self, other: "Int | int") -> "Int":
+        return self._of(self.writer.builder.mul, other)
+
+    def __floordiv__(self, other: "Int | int") -> "Int":
+        """Of numbers that are not negative."""
+        return self._of(self.writer.builder.udiv, other)
+
+    def __mod__(self, other: "Int | int") -> "Int":
+        """Of numbers that are not negative."""
+        return self._of(self.writer.builder.urem, other)
+
+    def __lt__(self, other: "Int | int") -> ir.Value:
+        return self.writer.builder.icmp_signed("<", self.value, self.writer.number(other).value)
+
+    def at_most(self, other: "Int | int") -> "Int":
+        """The smaller of two."""
+        return Int(self.writer, self.writer.builder.select(self < other, self.value, self.writer.number(other).value))
+
+    def equals(self, other: "Int | int") -> ir.Value:
+        """Whether two are the same."""
+        return self.writer.builder.icmp_signed("==", self.value, self.writer.number(other).value)
+
+    def within(self, length: "Int") -> ir.Value:
+        """Whether this is 0 ... length - 1."""
+        return self.writer.builder.icmp_unsigned("<", self.value, length.value)
+
+
+class Vector:
+    """LANES float32 values."""
+
+    def __init__(self, writer: "Writer", value: ir.Value) -> None:
+        self.writer, self.value = writer, value
+
+    def __add__(self, other: "Vector") -> "Vector":
+        return Vector(self.writer, self.writer.builder.fadd(self.value, other.value, flags=_FUSED))
+
+    def __sub__(self, other: "Vector") -> "Vector":
+        return Vector(self.writer, self.writer.builder.fsub(self.value, other.value, flags=_FUSED))
+
+    def __mul__(self, other: "Vector | float") -> "Vector":
+        factor = other if isinstance(other, Vector) else self.writer.constant(other)
+        return Vector(self.writer, self.writer.builder.fmul(self.value, factor.value, flags=_FUSED))
+
+    def leaky(self, leak: "Vector") -> "Vector":
+        """LeakyReLU with a factor for negative values, at most 1."""
+        small = self * leak
+        larger = self.writer.builder.fcmp_ordered(">", self.value, small.value)
+        return Vector(self.writer, self.writer.builder.select(larger, self.value, small.value))
+
+
+class Writer:
+    """Writes one function, from top to bottom."""
+
+    def __init__(self, builder: ir.IRBuilder) -> None:
+        self.builder = builder
+
+    def number(self, value: "Int | int") -> Int:
+        """A number as one that the code knows."""
+        return value if isinstance(value, Int) else Int(self, _INT(value))
+
+    def constant(self, value: float) -> Vector:
+        """The same value in all lanes."""
+        return Vector(self, _VECTOR([float(value)] * LANES))
+
+    def load(self, address: Int) -> Vector:
+        """LANES values that lie at an address."""
+        value = self.builder.load(self._pointer(address), typ=_VECTOR)
+        value.align = FLOAT_BYTES
+        return Vector(self, value)
+
+    def spread(self, address: Int) -> Vector:
+        """The value at an address, in all lanes."""
+        value = self.builder.load(self._pointer(address), typ=_FLOAT)
+        nothing, first = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)
+        vector = self.builder.insert_element(nothing, value, first(0))
+        return Vector(self, self.builder.shuffle_vector(vector, nothing, ir.VectorType(first, LANES)([0] * LANES)))
+
+    def store(self, value: Vector, address: Int) -> None:
+        """Put LANES values at an address."""
+        self.builder.store(value.value, self._pointer(address)).align = FLOAT_BYTES
+
+    def store_sum(self, value: Vector, added: Int, address: Int) -> None:
+        """Put the sum of all lanes, and of the float32 value at `added`, at an address."""
+        builder, vector, width = self.builder, value.value, LANES
+        while width > 1:  # the upper half onto the lower one
+            width //= 2
+            order = ir.VectorType(ir.IntType(32), LANES)([(i + width) % LANES for i in range(LANES)])
+            vector = builder.fadd(vector, builder.shuffle_vector(vector, vector, order))
+        total = builder.extract_element(vector, ir.IntType(32)(0))
+        total = builder.fadd(total, builder.load(self._pointer(added), typ=_FLOAT))
+        builder.store(total, self._pointer(address))
+
+    def table(self, values: Sequence[int]) -> Int:
+        """The address of whole numbers that never change, INT_BYTES each."""
+        kind, module = ir.ArrayType(_INT, len(values)), self.builder.module
+        table = ir.GlobalVariable(module, kind, module.get_unique_name("table"))
+        table.initializer, table.global_constant, table.linkage = kind([_INT(v) for v in values]), True, "internal"
+        return Int(self, self.builder.ptrtoint(table, _INT))
+
+    def load_int(self, address: Int) -> Int:
+        """The whole number at an address."""
+        return Int(self, self.builder.load(self._pointer(address), typ=_INT))
+
+    def add_to_doubles(self, value: Vector, address: Int) -> None:
+        """Add to LANES float64 values at an address."""
+        pointer = self._pointer(address)
+        before = self.builder.load(pointer, typ=_WIDE)
+        before.align = FLOAT_BYTES
+        total = self.builder.fadd(before, self.builder.fpext(value.value, _WIDE))
+        self.builder.store(total, pointer).align = FLOAT_BYTES
+
+    def _pointer(self, address: Int) -> ir.Value:
+        return self.builder.inttoptr(address.value, ir.PointerType())
+
+    @contextmanager
+    def loop(self, stop: "Int | int", step: int = 1, start: "Int | int" = 0) -> Iterator[Int]:
+        """Repeat what is written inside for start, start + step, ... below stop; not at all if there is none."""
+        builder, first = self.builder, self.number(start)
+        before, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+        builder.cbranch(first < stop, body, after)
+        builder.position_at_end(body)
+        number = builder.phi(_INT)
+        number.add_incoming(first.value, before)
+        yield Int(self, number)
+        following = Int(self, number) + step
+        number.add_incoming(following.value, builder.block)
+        builder.cbranch(following < stop, body, after)
+        builder.position_at_end(after)
+
+    def fold(self, count: Int, values: int, change: Callable[[Int, list[Vector]], list[Vector]]) -> list[Vector]:
+        """Start with vectors of zeros and change them for 0 ... count - 1, count >= 1; they stay in registers."""
+        builder = self.builder
+        before, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+        builder.branch(body)
+        builder.position_at_end(body)
+        number, phis = builder.phi(_INT), [builder.phi(_VECTOR) for _ in range(values)]
+        changed = change(Int(self, number), [Vector(self, phi) for phi in phis])
+        following = Int(self, number) + 1
+        number.add_incoming(_INT(0), before)
+        number.add_incoming(following.value, builder.block)
+        for phi, value in zip(phis, changed, strict=True):
+            phi.add_incoming(_VECTOR([0.0] * LANES), before)
+            phi.add_incoming(value.value, builder.block)
+        builder.cbranch(following < count, body, after)
+        builder.position_at_end(after)
+        return changed
+
+    def either(self, condition: ir.Value, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        """Do one thing or the other."""
+        with self.builder.if_else(condition) as (yes, no):
+            with yes:
+                then()
+            with no:
+                otherwise()
+
+
+def write_function(module: ir.Module, name: str, arguments: Sequence[str], body: Callable[..., None]) -> None:
+    """Add a function of whole numbers to a module; body(writer, *arguments) writes it."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT] * len(arguments)), name)
+    writer = Writer(ir.IRBuilder(function.append_basic_block()))
+    for argument, label in zip(function.args, arguments, strict=True):
+        argument.name = label
+    body(writer, *(Int(writer, argument) for argument in function.args))
+    writer.builder.ret_void()
