@@ -117,8 +117,12 @@ class EngineService(QObject):
         """Start the worker thread; work that was put before waits for this."""
         if self._thread is None and self._threaded:
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
-            self._thread = threading.Thread(target=self.queue.run, name="engine")
+            self._thread = threading.Thread(target=self._run, name="engine")
             self._thread.start()
+
+    def _run(self) -> None:
+        self._get_engine()  # now, since it takes longer than the first request is away
+        self.queue.run()
 
     def stop(self) -> None:
         """Forget what waits and join the worker thread."""
