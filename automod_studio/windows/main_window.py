@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Automod Studio")
         self._show_sources()
         self._show_mix()
-        self.canvas.show_message("Loading the model…")
+        self._show_busy("Loading the model…")
         self.setFocus()  # no button is marked before the person does anything
 
     def complete(self) -> None:
@@ -119,7 +119,6 @@ class MainWindow(QMainWindow):
         self._show_everything()
         for part in self.parts:
             part.start()
-        QTimer.singleShot(0, self, self._offer_samples)
         self.completed.emit()
 
     @property
@@ -283,16 +282,6 @@ class MainWindow(QMainWindow):
             name = save.suggested_name(document).removesuffix(".png")
         self.setWindowTitle(f"{name}[*] – Automod Studio" if name else "Automod Studio")
         self.setWindowModified(self.sessions.is_modified if file else bool(name) and not session.is_clean)
-
-    def _offer_samples(self) -> None:
-        import numpy as np
-        from PIL import Image
-
-        samples = []
-        for path in self.studio.sample_paths:
-            with Image.open(path) as image:
-                samples.append((str(path), np.array(image.convert("RGB"))))
-        self.tray.show_samples(samples)
 
     def _enable(self) -> None:
         document, session = self.studio.document, self.studio.session
@@ -488,6 +477,7 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.first_painted.emit()
+        self.tray.show_samples(self.studio.sample_pictures())
         self.complete()
 
     def childEvent(self, event: QChildEvent) -> None:

@@ -1,0 +1,226 @@
+"""Convolutions by tiles: the algorithms in exact arithmetic, the layers against PyTorch's in float64."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from automod_core.config import ModelConfig
+from automod_core.inference_graph import BlockGraph, DecoderGraph
+from automod_core.model_file import expected_shapes
+from automod_core.tiles import crew, graph, layers, machine
+from automod_core.tiles.algorithms import Filtering, enlarging, same
+from automod_core.tiles.graph import TiledBlock, suits_tiles
+from automod_core.tiles.layers import TiledConvolution, affine, blur, halve, moments, to_rgb
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def maps(*shape: int, seed: int = 0) -> Tensor:
+    return numbers(*shape, seed=seed).contiguous(memory_format=torch.channels_last)
+
+
+# --- algorithms ------------------------------------------------------------------------------------------------------
+
+
+def filtered(how: Filtering, inputs: list[Fraction], weights: list[Fraction]) -> list[Fraction]:
+    """A ((G w) * (B d)), exactly: the tables hold fractions that float64 holds to its last digit."""
+    data, taps, outputs = ([[Fraction(v).limit_denominator(1000) for v in row] for row in m] for m in tables(how))
+    values = [sum(a * b for a, b in zip(row, inputs, strict=True)) for row in data]
+    products = [
+        values[j] * sum(a * b for a, b in zip(row, weights, strict=True))
+        for j, row in zip(how.source, taps, strict=True)
+    ]
+    return [sum((a * b for a, b in zip(row, products, strict=True)), Fraction(0)) for row in outputs]
+
+
+def tables(how: Filtering) -> tuple[list[list[float]], list[list[float]], list[list[float]]]:
+    return how.data.tolist(), how.taps.tolist(), how.outputs.tolist()
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_filtering_a_line_is_exact(step: int) -> None:
+    inputs = [Fraction((7 * i * i + 3) % 11 - 5) for i in range(step + 2)]
+    weights = [Fraction(2), Fraction(-3), Fraction(5)]
+    plain = [sum(w * d for w, d in zip(weights, inputs[i:], strict=False)) for i in range(step)]
+    assert filtered(same(step), inputs, weights) == plain
+    assert len(same(step).source) == step + 2
+    doubled = [value for value in inputs for _ in range(2)]
+    large = [sum(w * d for w, d in zip(weights, doubled[i + 1 :], strict=False)) for i in range(2 * step)]
+    assert filtered(enlarging(step), inputs, weights) == large
+    assert len(enlarging(step).source) == 2 * step + 1
+    assert (same(step).scale, enlarging(step).scale) == (1, 2)
+
+
+# --- layers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("enlarges", [False, True])
+@pytest.mark.parametrize(
+    ("batch", "inputs", "outputs", "height", "width"),
+    [
+        (1, 8, 16, 4, 4),
+        (3, 24, 32, 8, 12),
+        (2, 8, 16, 1, 1),
+        (1, 16, 160, 37, 6),
+        (5, 8, 16, 5, 3),
+        (1, 8, 16, 70, 130),
+    ],
+)
+def test_convolution(
+    threads: int, batch: int, inputs: int, outputs: int, height: int, width: int, *, enlarges: bool
+) -> None:
+    weight, bias = numbers(outputs, inputs, 3, 3, seed=1) / (9 * inputs) ** 0.5, numbers(outputs, seed=2)
+    x, scale, shift = maps(batch, inputs, height, width, seed=3), numbers(batch, inputs), numbers(batch, inputs, seed=4)
+    before = x.clone()
+    for factors in ((), (scale, shift)):
+        wide = x.double()
+        if factors:
+            wide = wide * scale.double()[:, :, None, None] + shift.double()[:, :, None, None]
+        if enlarges:
+            wide = F.interpolate(wide, scale_factor=2)
+        for leak in (1.0, 0.2):
+            expected = F.leaky_relu(F.conv2d(wide, weight.double(), bias.double(), padding=1), leak)
+            found = TiledConvolution(weight, bias, leak, enlarges=enlarges)(x, *factors)
+            assert found.is_contiguous(memory_format=torch.channels_last)
+            torch.testing.assert_close(found.double(), expected, atol=2e-5, rtol=0)
+    assert torch.equal(x, before)
+
+
+def test_whatever_lies_in_memory_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    convolution = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 0.2)
+    x = maps(1, 8, 9, 7)
+    expected = convolution(x)
+    for array in crew.space._arrays.values():
+        array.fill(float("nan"))
+    assert torch.equal(convolution(x), expected)
+    assert torch.equal(convolution(x.contiguous()), expected)  # any order of memory
+    monkeypatch.setattr(layers, "_TILES", 1)  # the smallest parts
+    torch.testing.assert_close(convolution(x), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 4, 4), (3, 16, 5, 9), (2, 24, 64, 96)])
+def test_blur_halve_affine_and_colours(threads: int, shape: tuple[int, ...]) -> None:
+    x, channels = maps(*shape), shape[1]
+    taps = torch.tensor([1.0, 2.0, 1.0]) / 4
+    kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3)
+    expected = F.leaky_relu(F.conv2d(x, kernel, padding=1, groups=channels), 0.2)
+    torch.testing.assert_close(blur(x, 0.2), expected, atol=1e-6, rtol=0)
+    even = x[:, :, : shape[2] // 2 * 2, : shape[3] // 2 * 2]
+    torch.testing.assert_close(halve(even), F.avg_pool2d(even, 2), atol=1e-6, rtol=0)
+    scale, shift = numbers(shape[0], channels, seed=1), numbers(shape[0], channels, seed=2)
+    moved = x * scale[:, :, None, None] + shift[:, :, None, None]
+    before = x.clone()
+    torch.testing.assert_close(affine(x, scale, shift), moved, atol=1e-6, rtol=0)
+    assert torch.equal(x, before)
+    weight, bias = numbers(3, channels, 1, 1, seed=3), numbers(3, seed=4)
+    found = to_rgb(x, weight, bias)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, F.conv2d(x, weight, bias), atol=1e-5, rtol=0)
+    assert affine(x, scale, shift, out=x) is x
+    torch.testing.assert_close(x, moved, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(1, 3), (4, 4), (96, 160)])
+def test_moments(threads: int, size: tuple[int, int]) -> None:
+    x = numbers(2, 8, *size) * 2 + 1
+    x[:, 1] = x[:, 1] * 1e-3 + 500  # a narrow map, far from 0
+    x[:, 2] = 3.0  # a constant one
+    x = x.contiguous(memory_format=torch.channels_last)
+    mean, variance = moments(x)
+    exact = x.double()
+    torch.testing.assert_close(mean, exact.mean((2, 3)), atol=1e-6, rtol=1e-9)
+    torch.testing.assert_close(variance, exact.var((2, 3), unbiased=False), atol=1e-12, rtol=1e-5)
+    assert (variance[:, 2] == 0).all()
+
+
+def test_what_cannot_be_done_here_is_refused() -> None:
+    with pytest.raises(ValueError, match="8 to 8 channels cannot be convolved here"):
+        TiledConvolution(numbers(8, 8, 3, 3), numbers(8), 1)
+    for wrong in (maps(1, 12, 4, 4), maps(1, 16, 4, 4).double()):
+        with pytest.raises(ValueError, match="maps must be float32 with a multiple of 8 channels"):
+            blur(wrong, 0.2)
+
+
+# --- threads ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_part_is_done_once_and_trouble_is_told(threads: int) -> None:
+    done: list[int] = []
+    crew.share(done.append, 50)
+    assert sorted(done) == list(range(50))
+
+    def fail(number: int) -> None:
+        if number == 13:
+            raise ValueError("thirteen")
+
+    with pytest.raises(ValueError, match="thirteen"):
+        crew.share(fail, 50)
+
+
+def _blurred_elsewhere(x: Tensor, send: Callable[[bytes], None]) -> None:
+    send(blur(x, 0.2).numpy().tobytes())
+
+
+def test_after_a_fork(threads: int) -> None:
+    x = maps(2, 24, 64, 96)
+    expected = blur(x, 0.2).numpy().tobytes()
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_blurred_elsewhere, args=(x, sender.send))
+    child.start()
+    assert receiver.poll(20)
+    assert receiver.recv() == expected
+    child.join()
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_layers_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert suits_tiles((32, 16), CPU, torch.float32)
+    assert not suits_tiles((32, 24), CPU, torch.float32)
+    assert not suits_tiles((32, 16), CPU, torch.bfloat16)
+    assert not suits_tiles((32, 16), torch.device("meta"), torch.float32)
+    config = ModelConfig(code_size=8, decoder_channels=(16, 16, 32), encoder_channels=(16, 16, 16))
+    state = {name: numbers(*shape) / 8 for name, shape in shapes(config).items()}
+    styles = F.normalize(numbers(1, config.n_blocks, 8), dim=2)
+    tiled = DecoderGraph(config, state)
+    assert {type(block) for block in tiled.blocks} == {TiledBlock}
+    monkeypatch.setattr(graph, "can_compile", lambda: False)  # as where the system forbids to make code
+    plain = DecoderGraph(config, state)
+    assert {type(block) for block in plain.blocks} == {BlockGraph}
+    torch.testing.assert_close(plain(styles), tiled(styles), atol=1e-5, rtol=0)
+
+
+def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    found = expected_shapes(config).items()
+    return {name.removeprefix("decoder."): tuple(shape) for name, shape in found if name.startswith("decoder.")}
+
+
+def test_a_system_that_forbids_to_make_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(body: object) -> None:
+        raise OSError("not permitted")
+
+    monkeypatch.setattr(machine, "compile_function", refuse)
+    machine.can_compile.cache_clear()
+    try:
+        assert not machine.can_compile()
+    finally:
+        machine.can_compile.cache_clear()
