@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
@@ -15,6 +16,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -24,7 +26,7 @@ from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN, colors_of
 from automod_studio.views_compare import MODES, NAMES, ORIGINAL, RECONSTRUCTION, RESULT, CompareView
 from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer, Tile
-from automod_studio.widgets.canvas_paint import paint_chip, paint_divider, paint_drag_handle, paint_message
+from automod_studio.widgets.canvas_paint import paint_chip, paint_divider, paint_drag_handle, paint_image, paint_message
 
 #: Zoom limits, in screen pixels per pixel of the picture.
 MIN_ZOOM, MAX_ZOOM = 0.05, 64.0
@@ -84,13 +86,14 @@ class Canvas(QWidget):
         height, width = picture.shape[:2]
         grow = 1.0 if full_edge is None else full_edge / max(height, width)
         self._result.show(picture, is_preview=grow > 1)
+        is_alone = self._view.mode == "result" and not self._peeking and not self._message
         self._message = ""
         size = QSize(round(width * grow), round(height * grow))
         changed, self._full_size = size != self._full_size, size
         if changed:
             self._rescaled()
         self._describe()
-        self.update()
+        self.update(self.picture_rect().toAlignedRect() if is_alone else self.rect())
 
     def clear(self) -> None:
         """Forget every picture."""
@@ -330,11 +333,11 @@ class Canvas(QWidget):
         colors = colors_of(self)
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(colors.canvas))
         has_picture = self._result.picture is not None
-        for tile in self._tiles():
-            if tile.layer.picture is not None:
-                self._paint_tile(painter, tile)
+        tiles = [tile for tile in self._tiles() if tile.layer.picture is not None]
+        self._paint_ground(painter, event.region(), tiles)
+        for tile in tiles:
+            self._paint_tile(painter, tile)
         if self._view.mode == "wipe" and not self._peeking and has_picture:
             seen = self._rect_in(QRectF(self.rect())).intersected(QRectF(self.rect()))
             paint_divider(painter, min(max(self._divider_x(), seen.left()), seen.right()), seen)
@@ -347,16 +350,25 @@ class Canvas(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
+    def _paint_ground(self, painter: QPainter, region: QRegion, tiles: list[Tile]) -> None:
+        """Fill what no picture covers."""
+        for tile in tiles:
+            seen = self._picture_rect(tile).intersected(tile.area if tile.clip is None else tile.clip)
+            left, top = math.ceil(seen.left()), math.ceil(seen.top())
+            region -= QRegion(left, top, math.floor(seen.right()) - left, math.floor(seen.bottom()) - top)
+        if not region.isEmpty():
+            painter.setClipRegion(region)
+            painter.fillRect(self.rect(), QColor(colors_of(self).canvas))
+            painter.setClipping(False)
+
     def _paint_tile(self, painter: QPainter, tile: Tile) -> None:
         assert tile.layer.picture is not None
         where = self._picture_rect(tile)
         pixels = max(tile.layer.picture.shape[:2])
         scale = max(where.width(), where.height()) * self.devicePixelRatioF() / pixels
         painter.save()
-        painter.setClipRect(tile.area if tile.clip is None else tile.clip)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        image = tile.layer.image(scale)
-        painter.drawImage(where, image, QRectF(image.rect()))
+        paint_image(painter, where, tile.layer.image(scale), tile.area if tile.clip is None else tile.clip)
         painter.restore()
         if tile.label:
             seen = where.intersected(tile.area)

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from automod_studio.icons import icon_pixmap
 from automod_studio.theme import GRID, MARGIN, colors_of, small_font
+
+_LINES_OF_ONE_THREAD = 90  # of the screen; from 96 on, Qt takes several
+_SMALL_PX = 1_000_000  # of the screen: one thread paints as many in 3 ms
+
+
+def paint_image(painter: QPainter, where: QRectF, image: QImage, clip: QRectF) -> None:
+    """Paint an image as large as `where`, as far as it is seen within `clip`; leaves the painter clipped.
+
+    Qt scales with several threads where it has enough lines at a time. To wake them, and to wait for the last one,
+    takes long where the processor has other things to do: a small picture is painted a few lines at a time.
+    """
+    seen = where.intersected(clip)
+    scale = painter.device().devicePixelRatioF()
+    lines = _LINES_OF_ONE_THREAD / scale if seen.width() * seen.height() * scale**2 <= _SMALL_PX else seen.height()
+    top = seen.top()
+    while top < seen.bottom():
+        painter.setClipRect(QRectF(seen.left(), top, seen.width(), min(lines, seen.bottom() - top)))
+        painter.drawImage(where, image, QRectF(image.rect()))
+        top += lines
 
 
 def paint_chip(painter: QPainter, widget: QWidget, text: str, corner: QPointF, at_right: bool = False) -> None:

@@ -5,6 +5,8 @@ from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QWidget
 
+_DECIMALS = 2
+
 
 class ShareBox(QDoubleSpinBox):
     """A number from 0 to 1 with two decimals.
@@ -18,7 +20,7 @@ class ShareBox(QDoubleSpinBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setRange(0.0, 1.0)
-        self.setDecimals(2)
+        self.setDecimals(_DECIMALS)
         self.setSingleStep(0.01)
         self.setLocale(QLocale.c())  # a point in every country, as in the recipe and on the command line
         self.setKeyboardTracking(False)
@@ -30,7 +32,7 @@ class ShareBox(QDoubleSpinBox):
 
     def set_share(self, share: float) -> None:
         """Show a share without telling anyone."""
-        if round(share, self.decimals()) == self.value():
+        if round(share, _DECIMALS) == self.value():
             return  # to write the text anew takes its time
         blocked = self.blockSignals(True)
         self.setValue(share)

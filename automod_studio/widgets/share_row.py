@@ -48,8 +48,8 @@ class ShareRow(QWidget):
         self.reset.emit()
 
     def _groove_edited(self, share: float, finished: bool) -> None:
-        self.box.set_share(share)
-        self.edited.emit(share, finished)
+        self.edited.emit(share, finished)  # first of all: a picture is waited for
+        self.box.set_share(self.share())  # what came of it
 
     def _box_edited(self, share: float) -> None:
         self.groove.set_share(share)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QPoint, QPointF, QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPalette, QWheelEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPaintEvent, QPalette, QRegion, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from automod_core.paths import assets_dir
@@ -14,6 +14,7 @@ from automod_studio.icons import app_icon, icon, icon_pixmap
 from automod_studio.theme import DARK, LIGHT, Colors, apply_theme, colors_of, make_palette
 from automod_studio.views import BlockView, MixerView, RangeView, SourceView
 from automod_studio.widgets.canvas import MAX_ZOOM, Canvas
+from automod_studio.widgets.canvas_paint import paint_image
 from automod_studio.widgets.drop_overlay import DropOverlay
 from automod_studio.widgets.fidelity_dots import filled_dots
 from automod_studio.widgets.images import preparation, prepared, to_array, to_pixmap, to_qimage
@@ -331,6 +332,12 @@ def test_keys_nudge(qtbot, slider: ShareSlider, key: Qt.Key, modifier, share: fl
     assert edits == [(pytest.approx(share), False), (pytest.approx(share), True)]
 
 
+def test_the_number_beside_a_slider_is_what_came_of_the_edit(slider: ShareSlider) -> None:
+    slider.edited.connect(lambda _share, _finished: slider.set_share(0.25))  # as a document that knows better
+    slider.groove._move_to(700)
+    assert (slider.share(), slider.box.value()) == (0.25, 0.25)
+
+
 def test_a_key_at_the_end_of_the_way_is_no_edit(qtbot, slider: ShareSlider) -> None:
     slider.set_share(1)
     edits = heard(slider.edited)
@@ -609,6 +616,52 @@ def test_a_picture_fits_and_is_painted(canvas: Canvas) -> None:
     assert canvas.zoom == pytest.approx(400 / 64)
     assert pixel(canvas, 212, 212) == (10, 200, 30)
     assert pixel(canvas, 5, 212) == QColor(colors_of(canvas).canvas).getRgb()[:3]
+
+
+class Painted(QObject):
+    """Keeps what of a widget was painted last."""
+
+    region = QRegion()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.region = event.region()
+        return False
+
+
+@pytest.mark.parametrize("mode", ["result", "side_by_side"])
+def test_a_picture_that_moves_is_all_that_is_painted(qapp, canvas: Canvas, mode: str) -> None:
+    canvas.set_original(PICTURE)
+    canvas.set_compare(mode)
+    canvas.show_image(PICTURE)
+    qapp.processEvents()
+    painted = Painted(canvas)
+    canvas.installEventFilter(painted)
+    canvas.show_image(255 - PICTURE)
+    qapp.processEvents()
+    picture = canvas.picture_rect().toAlignedRect()
+    assert painted.region.boundingRect() == (picture if mode == "result" else canvas.rect())
+    shown = canvas.grab().toImage()
+    canvas.update()
+    assert canvas.grab().toImage() == shown
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_a_picture_painted_a_few_lines_at_a_time_is_the_same(qapp, scale: float) -> None:
+    image = prepared(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), 5)
+    where, clip = QRectF(-10, 20, 320, 320), QRectF(5, 33, 290, 300)
+    grounds = []
+    for paint in (paint_image, lambda painter, where, image, _clip: painter.drawImage(where, image)):
+        ground = QImage(round(400 * scale), round(400 * scale), QImage.Format.Format_RGB32)
+        ground.setDevicePixelRatio(scale)
+        ground.fill(Qt.GlobalColor.white)
+        painter = QPainter(ground)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setClipRect(clip)
+        paint(painter, where, image, clip)
+        painter.end()
+        grounds.append(ground)
+    assert grounds[0] == grounds[1]
 
 
 def test_a_preview_takes_the_room_of_the_final_picture(canvas: Canvas) -> None:
