@@ -82,8 +82,9 @@ def mixer_view(document: Document) -> MixerView:
     """The mixer of a document; no ranges without a model."""
     if document.model is None:
         return MixerView((), (), changed=False)
-    default = default_weights(document.model, len(document.sources))
-    ranges = tuple(_range_view(document, document.model, name, default) for name in document.model.scale_ranges)
+    model, shares = document.model, document.weights.tolist()
+    default = default_weights(model, len(document.sources)).tolist()
+    ranges = tuple(_range_view(model, name, shares, default) for name in model.scale_ranges)
     sources = tuple((source.letter, source.name, source.color) for source in document.sources)
     return MixerView(sources, ranges, changed=not is_default(document))
 
@@ -110,22 +111,22 @@ def _advice(level: str, model: ModelRef | None) -> tuple[str, str]:
     return "", ""
 
 
-def _range_view(document: Document, model: ModelRef, name: str, default: np.ndarray) -> RangeView:
-    """A range; `default` (n_blocks, n_sources) are the shares that Reset returns to."""
+def _range_view(model: ModelRef, name: str, shares: list[list[float]], default: list[list[float]]) -> RangeView:
+    """A range. Shares are [n_blocks][n_sources], lists, which for so few are quicker; `default`: those of Reset."""
     blocks = model.blocks_of(name)
-    shares = document.weights[list(blocks)]  # (blocks of the range, n_sources)
-    moved = (np.abs(shares - default[list(blocks)]) > SAME_SHARE).any(axis=1)  # (blocks of the range,)
+    of_sources = list(zip(*(shares[block] for block in blocks), strict=True))  # [n_sources][blocks of the range]
+    moved = [any(abs(a - b) > SAME_SHARE for a, b in zip(shares[i], default[i], strict=True)) for i in blocks]
     return RangeView(
         name=name,
         title=name.capitalize(),
         hint=_HINTS.get(name, ""),
         pixels=_range_text(model, blocks),
-        shares=tuple(shares.mean(axis=0).tolist()),
-        mixed=bool(np.ptp(shares, axis=0).max(initial=0.0) > 1e-6),
-        changed=bool(moved.any()),
+        shares=tuple(sum(of_one) / len(blocks) for of_one in of_sources),
+        mixed=any(max(of_one) - min(of_one) > 1e-6 for of_one in of_sources),
+        changed=any(moved),
         blocks=tuple(
-            BlockView(block, block_text(model, block), tuple(row), changed)
-            for block, row, changed in zip(blocks, shares.tolist(), moved.tolist(), strict=True)
+            BlockView(block, block_text(model, block), tuple(shares[block]), changed)
+            for block, changed in zip(blocks, moved, strict=True)
         ),
     )
 

@@ -78,7 +78,7 @@ class ChildView:
         return "fairly sure" if self.confidence >= FAIRLY_SURE else "unsure"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class GalleryView:
     """The settings of the gallery, and what lies over the mix."""
 

@@ -24,15 +24,11 @@ def default_weights(model: ModelRef, n_sources: int) -> np.ndarray:
     clean face for any pair. Ranges taken whole from different faces often do not fit each other: light skin over
     shapes that were dark comes out chalky, and a bright face's colours burn in.
     """
-    weights = np.zeros((model.n_blocks, n_sources))
-    if n_sources == 0:
-        return weights
-    coarsest = next(iter(model.scale_ranges), "")
-    for block in range(model.n_blocks):
-        if len(model.scale_ranges) > 1 and model.range_of(block) == coarsest:
-            weights[block, 0] = 1.0
-        else:
-            weights[block] = 1 / n_sources
+    weights = np.full((model.n_blocks, n_sources), 1 / max(1, n_sources))
+    if n_sources and len(model.scale_ranges) > 1:
+        coarse = list(model.blocks_of(next(iter(model.scale_ranges))))
+        weights[coarse] = 0.0
+        weights[coarse, 0] = 1.0
     return weights
 
 
@@ -212,7 +208,7 @@ def _set_shares(document: Document, blocks: Sequence[int], index: int, share: fl
     count = len(document.sources)
     if not 0 <= index < count:
         raise ValueError(f"source index must be in 0..{count - 1}, got {index}")
-    share = 1.0 if count == 1 else float(np.clip(share, 0.0, 1.0))
+    share = 1.0 if count == 1 else min(max(share, 0.0), 1.0)
     weights = document.weights.copy()
     for block in blocks:
         others = weights[block].copy()

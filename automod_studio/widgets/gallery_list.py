@@ -96,7 +96,8 @@ class GalleryList(QListView):
     def show_children(self, children: Sequence[ChildView]) -> None:
         """Show these pictures; nothing is emitted."""
         current = self.current_key()
-        self._model.show_children(tuple(children))
+        if not self._model.show_children(tuple(children)):
+            return  # as at a move of a slider
         self._fit()
         keys = [child.key for child in children]
         if current in keys:
@@ -224,7 +225,10 @@ class _Children(QAbstractListModel):
         self.items: tuple[ChildView, ...] = ()
         self.pixmaps: dict[tuple[int, int], tuple[object, QPixmap]] = {}  # id of a picture, edge -> it, and scaled
 
-    def show_children(self, children: tuple[ChildView, ...]) -> None:
+    def show_children(self, children: tuple[ChildView, ...]) -> bool:
+        """Tell whether they are others than before, or look otherwise."""
+        if list(map(_look, children)) == list(map(_look, self.items)):
+            return False
         same = [child.key for child in children] == [child.key for child in self.items]
         if not same:
             self.beginResetModel()
@@ -235,6 +239,7 @@ class _Children(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(len(children) - 1))
         shown = {id(child.picture) for child in children}
         self.pixmaps = {key: kept for key, kept in self.pixmaps.items() if key[0] in shown}
+        return True
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         return 0 if parent.isValid() else len(self.items)
@@ -318,3 +323,8 @@ def _paint_pin(painter: QPainter, rect: QRect, *, filled: bool) -> None:
     ink = QColor(colors.on_accent if filled else colors.text)
     edge = rect.width() - 6
     painter.drawPixmap(rect.adjusted(3, 3, -3, -3), icon_pixmap("pin", ink, edge, 2.0))
+
+
+def _look(child: ChildView) -> tuple[object, ...]:
+    """All that is seen of a child; equal for those that look the same."""
+    return child.key, child.name, id(child.picture), child.confidence, child.current, child.stale

@@ -63,6 +63,7 @@ class GalleryPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.list, self.layers = GalleryList(), LayersButton()
+        self._shown: GalleryView | None = None
         self.lock_buttons: dict[str, QToolButton] = {}
         self.blocks_button = icon_button("more", "Lock single blocks")
         self.blocks_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -92,8 +93,16 @@ class GalleryPanel(QWidget):
             self._make_locks(view)
         for lock in view.locks:
             button = self.lock_buttons[lock.name]
-            with QSignalBlocker(button):
+            with QSignalBlocker(button):  # also where nothing is new: a click may have turned it
                 button.setChecked(lock.locked == len(lock.blocks))
+        if view != self._shown:
+            self._shown = view
+            self._show_new(view)
+
+    def _show_new(self, view: GalleryView) -> None:
+        """Show settings that are others than before."""
+        for lock in view.locks:
+            button = self.lock_buttons[lock.name]
             partly = 0 < lock.locked < len(lock.blocks)
             button.setText(lock.title + (" …" if partly else ""))
             state = "locked" if button.isChecked() else "partly locked" if partly else "may change"

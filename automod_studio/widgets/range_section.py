@@ -91,6 +91,7 @@ class RangeSection(QWidget):
         super().__init__(parent)
         self._sources = tuple(sources)
         self._view, self._slices = view, slices
+        self._head: tuple[object, ...] = ()  # what is shown beside shares
         self.chevron = self._make_chevron()
         self.hint = ElidedLabel()
         self.hint.setProperty("role", "hint")
@@ -130,10 +131,13 @@ class RangeSection(QWidget):
     def show_view(self, view: RangeView) -> None:
         """Show the range's shares; nothing is emitted."""
         self._view = view
-        self.hint.setText("blocks differ" if view.mixed else view.hint)
-        self.hint.setToolTip(f"{view.title}: tends to change {view.hint}")
-        self.pixels.setText(view.pixels)
-        self.reset_button.setEnabled(view.changed)
+        head = (view.title, view.hint, view.mixed, view.pixels, view.changed)
+        if head != self._head:  # at most moves of a slider it stays as it is
+            self._head = head
+            self.hint.setText("blocks differ" if view.mixed else view.hint)
+            self.hint.setToolTip(f"{view.title}: tends to change {view.hint}")
+            self.pixels.setText(view.pixels)
+            self.reset_button.setEnabled(view.changed)
         self.rows.show_shares(view.shares)
         for block in view.blocks:
             if block.block in self.blocks:

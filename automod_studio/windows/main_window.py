@@ -247,7 +247,8 @@ class MainWindow(QMainWindow):
         assert reply.image is not None
         self.canvas.show_image(reply.image, reply.full_size or None)
         self.status.show_render(reply)
-        self._enable()
+        if self._enabled_for is None or not self._enabled_for.has_picture:
+            self._enable()
 
     def _show_preview(self, picture: np.ndarray | None) -> None:
         """Show a picture for a while; None brings back that of the document."""

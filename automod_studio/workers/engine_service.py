@@ -31,8 +31,9 @@ from automod_studio.workers.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-#: Python switches threads after 5 ms by default; the GUI stays smoother with less while torch's Python side runs.
-_SWITCH_INTERVAL_S = 0.0005
+#: Python switches threads after 5 ms by default. With less, the worker begins sooner on what a move asks for, and the
+#: GUI stays smoother while torch's Python side runs.
+_SWITCH_INTERVAL_S = 0.0001
 #: While a hand moves, the full picture is begun this long after a preview, if no other move has come: the moves of a
 #: hand are less than that apart, and what is begun holds up the next preview for up to one block.
 _REST_S = 0.06

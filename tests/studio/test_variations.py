@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QSignalSpy
 
 from automod_studio.document import edits
 from automod_studio.document.history import History
 from automod_studio.features.variations import VariationsFeature
-from automod_studio.views_gallery import GalleryView, LayerView
+from automod_studio.views_gallery import ChildView, GalleryView, LayerView, LockView
 from automod_studio.widgets.gallery_list import MIN_EDGE
 from automod_studio.widgets.gallery_panel import GalleryPanel
 from automod_studio.windows.main_window import MainWindow
@@ -287,3 +288,24 @@ def test_the_list_of_adopted_ones_takes_its_room_from_the_boxes(qtbot) -> None:
     assert (
         panel.minimumSizeHint().width() < panel.sizeHint().width() - more // 3
     )  # else the panels at the sides are pushed away
+
+
+def test_children_that_look_the_same_are_not_painted_anew(qtbot) -> None:
+    panel, picture = GalleryPanel(), np.zeros((4, 4, 3), np.uint8)
+    qtbot.addWidget(panel)
+    changes = QSignalSpy(panel.list.model().dataChanged)
+    child = ChildView(("child", 0), "Seed 1, no. 1", picture, 0.5)
+    panel.show_children([child], 0)
+    panel.show_children([replace(child)], 0)
+    assert changes.count() == 0
+    panel.show_children([replace(child, current=True)], 0)
+    assert changes.count() == 1
+
+
+def test_a_lock_that_a_click_turned_for_nothing_is_turned_back(qtbot) -> None:
+    panel, view = GalleryPanel(), GalleryView(locks=(LockView("coarse", "Coarse", (0, 1), 2),))
+    qtbot.addWidget(panel)
+    panel.show_view(view)
+    panel.lock_buttons["coarse"].click()
+    panel.show_view(replace(view))
+    assert panel.lock_buttons["coarse"].isChecked()
