@@ -1,7 +1,7 @@
 """Convolutions of a network that is only used, not trained, as PyTorch has them: weights folded once.
 
-They serve graphics cards, bfloat16, and float32 where the layers of `tiles` cannot be used (docs/adr/0016). Feature maps
-lie in channels_last.
+They serve graphics cards, bfloat16, and float32 where the layers of `tiles` cannot be used (docs/adr/0016). Maps lie in
+channels_last.
 """
 
 from collections.abc import Callable

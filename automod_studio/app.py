@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import logging.handlers
 import os
 import sys
 import threading
@@ -81,6 +80,7 @@ def run(
     window.first_painted.connect(quick_start.load_libraries)
     window.first_painted.connect(service.start)
     attributes = drops.sorted_paths(options.paths).attributes
+    window.completed.connect(limit_log)
     window.completed.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
     if attributes:  # once there is a model for which they can be
         studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
@@ -139,13 +139,24 @@ def start_log() -> None:
     try:
         state_dir().mkdir(parents=True, exist_ok=True)
         file = state_dir() / f"{APP_NAME}.log"
-        handlers.append(
-            logging.handlers.RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-        )
+        handlers.append(logging.FileHandler(file, encoding="utf-8"))
     except OSError as error:
         print(f"no log is written: {error}", file=sys.stderr)  # noqa: T201 - there is nowhere else to say it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers)
     qInstallMessageHandler(_log_qt)
+
+
+def limit_log() -> None:
+    """Let the log begin a new file when it is large; apart from `start_log`, since the module takes its time."""
+    from logging.handlers import RotatingFileHandler
+
+    root = logging.getLogger()
+    for plain in [handler for handler in root.handlers if type(handler) is logging.FileHandler]:
+        limited = RotatingFileHandler(plain.baseFilename, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+        limited.setFormatter(plain.formatter)
+        root.addHandler(limited)
+        root.removeHandler(plain)
+        plain.close()
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:

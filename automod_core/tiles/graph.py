@@ -129,7 +129,7 @@ def suits_tiles(channels: Sequence[int], device: torch.device, dtype: torch.dtyp
 def _convolution(weight: Tensor, bias: Tensor, size: int, leak: float = LEAK, *, enlarges: bool = False) -> Convolution:
     if size < _TILED_FROM:
         return DirectConvolution(weight, bias, leak, enlarges=enlarges)
-    return TiledConvolution(weight, bias, leak, enlarges=enlarges)
+    return TiledConvolution(weight, bias, leak, size // 2 if enlarges else size, enlarges=enlarges)
 
 
 def _adain(x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +15,8 @@ from automod_core.tiles.writer import FLOAT_BYTES, LANES
 
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
 _PIXEL_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
-_STEP = 4  # pixels per side of a tile; with 6 a few products are saved, and rounding is four times as bad
-_same, _enlarging = algorithms.same(_STEP), algorithms.enlarging(_STEP)
+_STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
+_WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
 
 
 def suits(inputs: int, outputs: int) -> bool:
@@ -29,13 +30,14 @@ class TiledConvolution:
     Its pictures may be enlarged by nearest neighbour before, s = 2.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, leak: float, *, enlarges: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, leak: float, size: int, *, enlarges: bool = False) -> None:
         """Turn the weights.
 
         Args:
             weight: (out, in, 3, 3), float32.
             bias: (out,), float32.
             leak: slope for negative values; 1 for none.
+            size: pixels per side of the pictures for which it is to be quick; it takes all.
             enlarges: whether what enters is enlarged before.
 
         Raises:
@@ -44,12 +46,9 @@ class TiledConvolution:
         self._outputs, self._inputs = weight.shape[:2]
         if not suits(self._inputs, self._outputs):
             raise ValueError(f"{self._inputs} to {self._outputs} channels cannot be convolved here")
-        self._how = _enlarging if enlarges else _same
+        self._how = _algorithm(size, enlarges=enlarges)
         self._run = _convolution(self._how)
-        taps = torch.from_numpy(self._how.taps)
-        turned = torch.einsum("pi,qj,ocij->pqco", taps, taps, weight.double()).float()  # (P, P, in, out)
-        groups = turned.view(-1, self._inputs, self._outputs // COLUMNS, COLUMNS)
-        self._kernels = groups.transpose(1, 2).contiguous()
+        self._kernels = _turned(weight, self._how)
         self._bias, self._leak = bias.contiguous(), torch.tensor([leak], dtype=torch.float32)
         self._factors = torch.ones(self._inputs), torch.zeros(self._inputs)
 
@@ -178,6 +177,32 @@ class _Place:
 
     def at(self, picture: int, row: int = 0) -> int:
         return self._start + picture * self._picture + row * self._row
+
+
+@cache
+def _filtering(step: int, *, enlarges: bool) -> Filtering:
+    return (algorithms.enlarging if enlarges else algorithms.same)(step)
+
+
+def _algorithm(size: int, *, enlarges: bool) -> Filtering:
+    """The quickest algorithm for pictures of so many pixels per side."""
+
+    def cost(how: Filtering) -> int:
+        tiles = (-(-size // how.step)) ** 2
+        return len(how.source) ** 2 * (-(-tiles // ROWS) * ROWS + _WEIGHT)
+
+    return min((_filtering(step, enlarges=enlarges) for step in _STEPS), key=cost)
+
+
+def _turned(weight: Tensor, how: Filtering) -> Tensor:
+    """G K G^T of all kernels K: (out, in, 3, 3) -> (products, groups of outputs, in, COLUMNS)."""
+    outputs, inputs = weight.shape[:2]
+    both = torch.from_numpy(np.kron(how.taps, how.taps))  # (products, 9)
+    kernels = torch.empty(len(both), outputs // COLUMNS, inputs, COLUMNS)
+    for number, group in enumerate(weight.split(COLUMNS)):
+        columns = group.permute(2, 3, 1, 0).reshape(both.shape[1], -1).double()
+        kernels[:, number] = (both @ columns).view(-1, inputs, COLUMNS)
+    return kernels
 
 
 @cache

@@ -72,6 +72,7 @@ def test_filtering_a_line_is_exact(step: int) -> None:
 
 
 @pytest.mark.parametrize("enlarges", [False, True])
+@pytest.mark.parametrize("size", [4, 512])  # which choose different algorithms
 @pytest.mark.parametrize(
     ("batch", "inputs", "outputs", "height", "width"),
     [
@@ -84,7 +85,7 @@ def test_filtering_a_line_is_exact(step: int) -> None:
     ],
 )
 def test_convolution(
-    threads: int, batch: int, inputs: int, outputs: int, height: int, width: int, *, enlarges: bool
+    threads: int, batch: int, inputs: int, outputs: int, height: int, width: int, size: int, *, enlarges: bool
 ) -> None:
     weight, bias = numbers(outputs, inputs, 3, 3, seed=1) / (9 * inputs) ** 0.5, numbers(outputs, seed=2)
     x, scale, shift = maps(batch, inputs, height, width, seed=3), numbers(batch, inputs), numbers(batch, inputs, seed=4)
@@ -97,14 +98,20 @@ def test_convolution(
             wide = F.interpolate(wide, scale_factor=2)
         for leak in (1.0, 0.2):
             expected = F.leaky_relu(F.conv2d(wide, weight.double(), bias.double(), padding=1), leak)
-            found = TiledConvolution(weight, bias, leak, enlarges=enlarges)(x, *factors)
+            found = TiledConvolution(weight, bias, leak, size, enlarges=enlarges)(x, *factors)
             assert found.is_contiguous(memory_format=torch.channels_last)
             torch.testing.assert_close(found.double(), expected, atol=2e-5, rtol=0)
     assert torch.equal(x, before)
 
 
+def test_algorithms_differ_by_the_size() -> None:
+    steps = {size: layers._algorithm(size, enlarges=enlarges).step for enlarges, size in ((False, 16), (False, 32))}
+    assert steps == {16: 2, 32: 4}
+    assert [layers._algorithm(size, enlarges=True).step for size in (8, 32, 64, 256)] == [2, 2, 4, 4]
+
+
 def test_whatever_lies_in_memory_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    convolution = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 0.2)
+    convolution = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 0.2, 64)
     x = maps(1, 8, 9, 7)
     expected = convolution(x)
     for array in crew.space._arrays.values():
@@ -152,7 +159,7 @@ def test_moments(threads: int, size: tuple[int, int]) -> None:
 
 def test_what_cannot_be_done_here_is_refused() -> None:
     with pytest.raises(ValueError, match="8 to 8 channels cannot be convolved here"):
-        TiledConvolution(numbers(8, 8, 3, 3), numbers(8), 1)
+        TiledConvolution(numbers(8, 8, 3, 3), numbers(8), 1, 64)
     for wrong in (maps(1, 12, 4, 4), maps(1, 16, 4, 4).double()):
         with pytest.raises(ValueError, match="maps must be float32 with a multiple of 8 channels"):
             blur(wrong, 0.2)

@@ -48,6 +48,21 @@ def test_what_is_imported_is_not_read_again_as_source(isolated_home: Path) -> No
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
+def test_a_large_log_begins_a_new_file(isolated_home: Path) -> None:
+    script = (
+        "import logging; from automod_studio import app\n"
+        "app._LOG_BYTES = 1000; app.start_log(); logging.info('before'); app.limit_log()\n"
+        "[logging.info('y' * 100) for _ in range(10)]"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+    folder = isolated_home / "state" / "automod-studio"
+    assert "before" in (folder / "automod-studio.log.1").read_text()
+    assert 0 < (folder / "automod-studio.log").stat().st_size <= 1000
+
+
 def test_a_wrong_command_line_is_refused(capsys) -> None:
     with pytest.raises(SystemExit) as caught:
         app.parse(["--no-such-option"])
