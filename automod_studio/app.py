@@ -79,11 +79,8 @@ def run(
         watch(window)
     window.first_painted.connect(quick_start.load_libraries)
     window.first_painted.connect(service.start)
-    attributes = drops.sorted_paths(options.paths).attributes
     window.completed.connect(limit_log)
-    window.completed.connect(lambda: studio.start([p for p in options.paths if p not in attributes]))
-    if attributes:  # once there is a model for which they can be
-        studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
+    window.completed.connect(lambda: begin(window, options.paths))
     studio.ready.connect(garbage.freeze)
     window.show()
     try:
@@ -93,6 +90,14 @@ def run(
         boundary.remove()
         shiboken6.delete(window)  # before what it shows goes away
         garbage.stop()
+
+
+def begin(window: MainWindow, paths: Sequence[Path]) -> None:
+    """Load the first model, and open what the command line names."""
+    attributes = drops.sorted_paths(paths).attributes
+    if attributes:  # once there is a model for which they can be
+        window.studio.ready.connect(lambda: window.take(drops.Dropped(attributes=attributes)))
+    window.studio.start([p for p in paths if p not in attributes])
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,0 +1,34 @@
+"""PyTorch's libraries are loaded ahead of the import, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = """
+import sys
+from automod_studio.workers import torch_libraries
+done = torch_libraries.load()
+loaded = open("/proc/self/maps").read()
+print(done, "torch" in sys.modules, "libtorch_cpu.so" in loaded, "libtorch_python.so" in loaded)
+import torch
+print(torch.ones(2).sum().item())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the import loads them")
+def test_the_libraries_are_there_before_python_knows_of_torch() -> None:
+    command = [sys.executable, "-c", _SCRIPT]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert (done.stdout, done.stderr) == ("True False True False\n2.0\n", "")
+
+
+def test_without_them_the_import_is_left_to_say_so(tmp_path: Path, monkeypatch) -> None:
+    from automod_studio.workers import torch_libraries
+
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").touch()
+    found = type("Spec", (), {"submodule_search_locations": [str(tmp_path / "torch")]})
+    monkeypatch.setattr(torch_libraries.importlib.util, "find_spec", lambda _name: found)
+    assert not torch_libraries.load()
