@@ -7,6 +7,7 @@ import itertools
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 #: Python switches threads after 5 ms by default. With less, the worker begins sooner on what a move asks for, and the
 #: GUI stays smoother while torch's Python side runs.
 _SWITCH_INTERVAL_S = 0.0001
+#: After it asked for a picture, the GUI thread leaves Python to the worker for this long. A thread that is woken would
+#: else wait for the whole interval before it may begin.
+_LEAVE_S = 0.00005
 #: While a hand moves, the full picture is begun this long after a preview, if no other move has come: the moves of a
 #: hand are less than that apart, and what is begun holds up the next preview for up to one block.
 _REST_S = 0.06
@@ -143,6 +147,8 @@ class EngineService(QObject):
         one picture behind; but a full picture of which a preview was shown is given up.
         """
         self.queue.put_render(self._render(request))
+        if self._thread is not None:
+            time.sleep(_LEAVE_S)
 
     def forget_render(self) -> None:
         """Show no picture that was asked for until now."""
