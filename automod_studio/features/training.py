@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from automod_studio.windows.runs_window import RunsWindow
     from automod_studio.windows.train_dialog import TrainDialog
 
-_FIRST_LOOK_MS = 1500  # after the window is on the screen: the first picture comes first
+_FIRST_LOOK_MS = 1000  # after the first model is there: the first picture comes first
+_LATEST_LOOK_MS = 20_000  # after the window is on the screen, if there is no model
 _LOOK_MS, _LOOK_IDLE_MS = 3000, 15_000  # from one look at all runs to the next; while nothing is trained
 _LOAD_EVERY_MS = 40
 #: Loaded one by one, so that the window answers in between: together they take a third of a second.
@@ -77,6 +78,10 @@ class TrainingPart(Part):
         self._looked = False  # at the runs, once
         self._were_running: set[Path] = set()
         self._closing = False  # the person was asked
+        self._first_look = QTimer(self)
+        self._first_look.setSingleShot(True)
+        self._first_look.timeout.connect(partial(self._load, _LOADED_FIRST, self._look_first))
+        studio.ready.connect(self._look_soon)
         self._clock = QTimer(self)
         self._clock.timeout.connect(self._look)
 
@@ -85,8 +90,12 @@ class TrainingPart(Part):
         return {"train": self.show_dialog, "runs": self.show_runs}
 
     def start(self) -> None:
-        """Look for runs, once there is time for it."""
-        QTimer.singleShot(_FIRST_LOOK_MS, self, partial(self._load, _LOADED_FIRST, self._look_first))
+        """Look for runs, once there is time for it: to load what that needs would hold up the first model."""
+        self._first_look.start(_LATEST_LOOK_MS)
+
+    def _look_soon(self) -> None:
+        if self._first_look.isActive():
+            self._first_look.start(_FIRST_LOOK_MS)
 
     def _load(self, modules: Sequence[str], then: Callable[[], object]) -> None:
         if modules:
@@ -301,6 +310,7 @@ class TrainingPart(Part):
 
     def close(self) -> None:
         """Close the other windows; the runs are not touched."""
+        self._first_look.stop()
         self._clock.stop()
         if self._dialog is not None:
             self._dialog.close()

@@ -195,3 +195,13 @@ def test_a_dialog_that_was_closed_by_accident_has_its_pictures_again(
     dialog = wait_for(TrainDialog)
     assert dialog.data_page.data == ""
     dialog.reject()
+
+
+def test_runs_are_looked_for_once_the_first_model_is_there(qtbot, make_window) -> None:
+    window = make_window()
+    window.complete()
+    first_look = window.training._first_look
+    assert first_look.remainingTime() > 10_000
+    qtbot.waitUntil(lambda: window.studio.document.model is not None, timeout=_LONG_MS)
+    assert first_look.interval() == 10
+    qtbot.waitUntil(lambda: window.training._looked, timeout=_LONG_MS)
