@@ -55,7 +55,7 @@ class Studio(QObject):
 
     Signals:
         sources_changed: other cards are to be shown, among them photos that are being read.
-        picture_shown: Rendered, the picture of the document as it is now, or a preview of it.
+        picture_shown: Rendered, the picture of the document as it is now, or a preview; again if none can follow that.
         nothing_to_show: str, why there is no picture.
         model_changed: another model, or another device.
         busy: str, what is going on that one waits for; "" when it is over.
@@ -106,8 +106,7 @@ class Studio(QObject):
         service.broken.connect(self._engine_broken)
         self.session.changed.connect(self._document_changed)
         self.session.history_changed.connect(self._keep_thumbnail)
-        self._take_in_clock = QTimer(self)  # after the edit that ends a drag, not within it
-        self._take_in_clock.setSingleShot(True)
+        self._take_in_clock = QTimer(self, singleShot=True)  # after the edit that ends a drag, not within it
         self._take_in_clock.timeout.connect(self._take_in_all_held)
         self.session.history_changed.connect(self._take_in_clock.start)
 
@@ -419,6 +418,9 @@ class Studio(QObject):
         self._rendering = {number: d for number, d in self._rendering.items() if number > done}
         if reply.image is None:
             self._report(reply.trouble)
+            if self.on_canvas is not None and self.on_canvas.preview:  # it stays, and has to be told from a picture
+                self.on_canvas = replace(self.on_canvas, trouble=reply.trouble)
+                self.picture_shown.emit(self.on_canvas)
             return
         if same_picture(document, self.document):
             document = self.document
@@ -491,8 +493,7 @@ def sample_paths() -> list[Path]:
 
 def starter_of(document: Document, sources: Sequence[Source]) -> Document:
     """The document of a fresh start: the samples, mixed by default, to make way for the first photos."""
-    mixed = edits.add_sources(document, sources)
-    return replace(mixed, starter=True)
+    return replace(edits.add_sources(document, sources), starter=True)
 
 
 def _photos(count: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from automod_core.later import numpy as np
 
+#: What a result is called that is a preview, where no picture follows.
+PREVIEW = "Preview"
 #: Ways to compare; "result" and "original" show one picture, the others two sides.
 MODES = ("result", "original", "side_by_side", "wipe", "blink", "difference")
 TWO_SIDED = MODES[2:]
@@ -53,6 +55,33 @@ class CompareView:
     def is_plain(self) -> bool:
         """Whether the sides are those of a fresh start."""
         return tuple(side.key for side in self.sides) == (ORIGINAL, RESULT)
+
+
+def described(view: CompareView, *, peeking: bool, has_picture: bool, is_preview: bool) -> str:
+    """What the canvas shows, in one sentence.
+
+    Args:
+        view: the comparison.
+        peeking: the original is shown for a moment.
+        has_picture: there is a result.
+        is_preview: it is a preview that no picture follows.
+    """
+    if not has_picture:
+        return "Shows no picture yet."
+    result = "a preview of the mixed picture" if is_preview else "the mixed picture"
+    first, second = (side.title.lower() for side in view.sides)
+    two_sided = {
+        "side_by_side": f"{first} and {second} side by side",
+        "wipe": f"{first} and {second}, divided by a line that left and right move",
+        "blink": f"{first} and {second} in turn",
+        "difference": f"where {first} and {second} differ",
+    }
+    shown = "the original photo" if peeking or view.mode == "original" else result
+    if view.mode == "side_by_side" and view.is_plain:
+        shown = f"the original and {result} side by side"
+    elif not peeking:
+        shown = two_sided.get(view.mode, shown)
+    return f"Shows {shown}."
 
 
 def difference_map(first: np.ndarray, second: np.ndarray, gain: int) -> np.ndarray:

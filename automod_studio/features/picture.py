@@ -15,6 +15,8 @@ from automod_studio.studio import Studio
 from automod_studio.windows import save
 from automod_studio.workers.requests import SavePicture
 
+_NOT_DRAWN = "The picture could not be drawn: what is seen is a preview of it."
+
 
 class PicturePart(Part):
     """The picture of the document as it is now."""
@@ -46,7 +48,10 @@ class PicturePart(Part):
 
     def copy(self) -> None:
         """Put the picture on the clipboard; while a preview is on the canvas, once the picture is there."""
-        self._copied = self.document
+        self._copied, drawn = self.document, self.studio.on_canvas
+        if drawn is not None and drawn.trouble is not None:
+            self._copied = None
+            self.studio.message.emit(_NOT_DRAWN, "", "warning")
         self._copy_awaited()
 
     def _copy_awaited(self) -> None:
@@ -64,7 +69,8 @@ class PicturePart(Part):
         """Drag the picture out of a widget; returns when it was dropped or given up."""
         drawn = self.studio.on_canvas
         if drawn is not None and drawn.preview:  # the last full picture is another one than what is seen
-            self.studio.message.emit("The picture is still being drawn: drag it out in a moment.", "", "info")
+            wait = "The picture is still being drawn: drag it out in a moment."
+            self.studio.message.emit(_NOT_DRAWN if drawn.trouble else wait, "", "warning" if drawn.trouble else "info")
             return
         if self.studio.shown is None:
             return

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
@@ -16,7 +15,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -24,16 +22,31 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN, colors_of
-from automod_studio.views_compare import MODES, NAMES, ORIGINAL, RECONSTRUCTION, RESULT, CompareView
+from automod_studio.views_compare import (
+    MODES,
+    NAMES,
+    ORIGINAL,
+    PREVIEW,
+    RECONSTRUCTION,
+    RESULT,
+    CompareView,
+    described,
+)
 from automod_studio.widgets.canvas_layers import DifferenceLayer, Layer, Tile
-from automod_studio.widgets.canvas_paint import paint_chip, paint_divider, paint_drag_handle, paint_image, paint_message
+from automod_studio.widgets.canvas_paint import (
+    HANDLE_PX,
+    paint_divider,
+    paint_drag_handle,
+    paint_ground,
+    paint_message,
+    paint_tile,
+)
 
 #: Zoom limits, in screen pixels per pixel of the picture.
 MIN_ZOOM, MAX_ZOOM = 0.05, 64.0
 
 _WHEEL_STEP = 1.25  # zoom factor per notch
 _PAN_STEP_PX = 40
-_HANDLE_PX = 32
 _GRIP_PX = 8  # how near the line of the wipe has to be pressed
 _WIPE_STEP, _FINE_WIPE_STEP = 0.02, 0.004  # parts of the picture
 
@@ -60,6 +73,7 @@ class Canvas(QWidget):
         self._full_size = QSize(0, 0)  # size in pixels that zoom refers to
         self._states, self._difference = (Layer(), Layer()), DifferenceLayer()  # sides that are states of the history
         self._view, self._peeking, self._message = CompareView(), False, ""
+        self._result_title, self._covered = NAMES[RESULT], 0  # covered: pixels at the bottom
         self._wipe, self._wiping, self._second_seen = 0.5, False, False
         self._blink_clock = QTimer(self)
         self._blink_clock.timeout.connect(self.flip)
@@ -76,18 +90,19 @@ class Canvas(QWidget):
 
     # What is shown
 
-    def show_image(self, picture: np.ndarray, full_edge: int | None = None) -> None:
+    def show_image(self, picture: np.ndarray, full_edge: int | None = None, *, is_last: bool = False) -> None:
         """Show a result in place of the last one, and take away any message.
 
         Args:
             picture: (H, W, 3) uint8.
             full_edge: the longer edge of the final picture, for a preview of lower resolution: it is shown as large.
+            is_last: no picture will follow this preview, so it is marked as what it is.
         """
         height, width = picture.shape[:2]
         grow = 1.0 if full_edge is None else full_edge / max(height, width)
         self._result.show(picture, is_preview=grow > 1)
         is_alone = self._view.mode == "result" and not self._peeking and not self._message
-        self._message = ""
+        self._message, self._result_title = "", PREVIEW if is_last else NAMES[RESULT]
         size = QSize(round(width * grow), round(height * grow))
         changed, self._full_size = size != self._full_size, size
         if changed:
@@ -196,11 +211,18 @@ class Canvas(QWidget):
         """Zoom so that what lies under `anchor` (in widget coordinates; the centre by default) stays there."""
         before = self.zoom
         zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
-        area = self._tile_at(anchor).area
-        from_centre = (anchor or area.center()) - area.center()
-        self._offset = from_centre - (from_centre - self._offset) * (zoom / before)
+        centre = self._tile_at(anchor).area.center()
+        anchor = centre if anchor is None else anchor
+        from_picture = anchor - centre - self._offset
         self._fit, self._zoom = False, zoom
+        self._offset = anchor - self._tile_at(anchor).area.center() - from_picture * (zoom / before)
         self._rescaled()
+
+    def cover(self, height: int) -> None:
+        """Something lies over so many pixels at the bottom, or over none: a picture that fits keeps out of there."""
+        if height != self._covered:
+            self._covered = height
+            self._rescaled()
 
     def picture_rect(self) -> QRectF:
         """Where the (first) picture is painted, in widget coordinates."""
@@ -210,7 +232,7 @@ class Canvas(QWidget):
         """The corner of the result from which it can be dragged out."""
         tile = self._tiles()[-1]
         seen = self._picture_rect(tile).intersected(tile.area)
-        return QRectF(seen.right() - _HANDLE_PX - GRID, seen.top() + GRID, _HANDLE_PX, _HANDLE_PX)
+        return QRectF(seen.right() - HANDLE_PX - GRID, seen.top() + GRID, HANDLE_PX, HANDLE_PX)
 
     def _rescaled(self) -> None:
         self._keep_in_sight()
@@ -226,7 +248,11 @@ class Canvas(QWidget):
 
     def _first_area(self) -> QRectF:
         columns = self._view.mode == "side_by_side" and not self._peeking
-        return self._tiles()[0].area if columns else QRectF(self.rect())
+        return self._tiles()[0].area if columns else self._whole()
+
+    def _whole(self) -> QRectF:
+        """Where pictures are."""
+        return QRectF(self.rect()).adjusted(0, 0, 0, -self._covered if self._fit else 0)
 
     def _keep_in_sight(self) -> None:
         """Limit panning: an edge of the picture never passes the middle of its column."""
@@ -241,12 +267,13 @@ class Canvas(QWidget):
     # Geometry
 
     def _tiles(self) -> list[Tile]:
-        whole, mode = QRectF(self.rect()), self._view.mode
+        whole, mode = self._whole(), self._view.mode
         has_original = self._original.picture is not None
         if mode == "original" or (self._peeking and has_original):
-            return [Tile("Original", self._original, whole)] if has_original else [Tile("Result", self._result, whole)]
+            shown = (NAMES[ORIGINAL], self._original) if has_original else (self._result_title, self._result)
+            return [Tile(*shown, whole)]
         if mode == "result" or self._result.picture is None:
-            return [Tile("", self._result, whole)]
+            return [Tile(self._result_title if self._result_title == PREVIEW else "", self._result, whole)]
         if mode == "difference":
             (_, first), (_, second) = self._sides()
             self._difference.compare(first, second, self._view.gain)
@@ -286,11 +313,12 @@ class Canvas(QWidget):
         for choice, state in zip(self._view.sides, self._states, strict=True):
             layer = fixed[choice.key] if isinstance(choice.key, str) else state
             missing = layer.picture is None
-            found.append((NAMES[RESULT], self._result) if missing else (choice.title, layer))
+            is_result = missing or layer is self._result
+            found.append((self._result_title, self._result) if is_result else (choice.title, layer))
         return found[0], found[1]
 
     def _divider_x(self) -> float:
-        where = self._rect_in(QRectF(self.rect()))
+        where = self._rect_in(self._whole())
         return where.left() + self._wipe * where.width()
 
     def set_wipe(self, part: float) -> None:
@@ -308,7 +336,7 @@ class Canvas(QWidget):
         return at and abs(where.x() - self._divider_x()) <= _GRIP_PX
 
     def _wipe_to(self, x: float) -> None:
-        where = self._rect_in(QRectF(self.rect()))
+        where = self._rect_in(self._whole())
         self.set_wipe((x - where.left()) / max(1.0, where.width()))
 
     def _tile_at(self, where: QPointF | None) -> Tile:
@@ -334,12 +362,12 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing)
         has_picture = self._result.picture is not None
-        tiles = [tile for tile in self._tiles() if tile.layer.picture is not None]
-        self._paint_ground(painter, event.region(), tiles)
-        for tile in tiles:
-            self._paint_tile(painter, tile)
+        tiles = [(tile, self._picture_rect(tile)) for tile in self._tiles() if tile.layer.picture is not None]
+        paint_ground(painter, self, event.region(), tiles)
+        for tile, where in tiles:
+            paint_tile(painter, self, tile, where)
         if self._view.mode == "wipe" and not self._peeking and has_picture:
-            seen = self._rect_in(QRectF(self.rect())).intersected(QRectF(self.rect()))
+            seen = self._rect_in(self._whole()).intersected(self._whole())
             paint_divider(painter, min(max(self._divider_x(), seen.left()), seen.right()), seen)
         if self.underMouse() and has_picture and not self._message:
             paint_drag_handle(painter, self.handle_rect(), self.devicePixelRatioF())
@@ -349,32 +377,6 @@ class Canvas(QWidget):
             painter.setPen(QPen(QColor(colors.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
-
-    def _paint_ground(self, painter: QPainter, region: QRegion, tiles: list[Tile]) -> None:
-        """Fill what no picture covers."""
-        for tile in tiles:
-            seen = self._picture_rect(tile).intersected(tile.area if tile.clip is None else tile.clip)
-            left, top = math.ceil(seen.left()), math.ceil(seen.top())
-            region -= QRegion(left, top, math.floor(seen.right()) - left, math.floor(seen.bottom()) - top)
-        if not region.isEmpty():
-            painter.setClipRegion(region)
-            painter.fillRect(self.rect(), QColor(colors_of(self).canvas))
-            painter.setClipping(False)
-
-    def _paint_tile(self, painter: QPainter, tile: Tile) -> None:
-        assert tile.layer.picture is not None
-        where = self._picture_rect(tile)
-        pixels = max(tile.layer.picture.shape[:2])
-        scale = max(where.width(), where.height()) * self.devicePixelRatioF() / pixels
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        paint_image(painter, where, tile.layer.image(scale), tile.area if tile.clip is None else tile.clip)
-        painter.restore()
-        if tile.label:
-            seen = where.intersected(tile.area)
-            at_right = tile.clip is not None and tile.clip.left() > 0
-            x = seen.right() - _HANDLE_PX - 3 * GRID if at_right else seen.left() + 2 * GRID
-            paint_chip(painter, self, tile.label, QPointF(x, seen.top() + 2 * GRID), at_right)
 
     # Events
 
@@ -487,18 +489,6 @@ class Canvas(QWidget):
 
     def _describe(self) -> None:
         """Tell screen readers what can be seen."""
-        mode, (first, second) = self._view.mode, (side.title.lower() for side in self._view.sides)
-        two_sided = {
-            "side_by_side": f"{first} and {second} side by side",
-            "wipe": f"{first} and {second}, divided by a line that left and right move",
-            "blink": f"{first} and {second} in turn",
-            "difference": f"where {first} and {second} differ",
-        }
-        shown = "the original photo" if self._peeking or mode == "original" else "the mixed picture"
-        if mode == "side_by_side" and self._view.is_plain:
-            shown = "the original and the mixed picture side by side"
-        elif not self._peeking:
-            shown = two_sided.get(mode, shown)
-        if self._result.picture is None:
-            shown = "no picture yet"
-        self.setAccessibleDescription(self._message or f"Shows {shown}.")
+        has_picture, is_preview = self._result.picture is not None, self._result_title == PREVIEW
+        told = described(self._view, peeking=self._peeking, has_picture=has_picture, is_preview=is_preview)
+        self.setAccessibleDescription(self._message or told)

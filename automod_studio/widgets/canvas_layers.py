@@ -52,6 +52,11 @@ class Tile:
     area: QRectF
     clip: QRectF | None = None
 
+    @property
+    def seen(self) -> QRectF:
+        """Where it is seen."""
+        return self.area if self.clip is None else self.clip
+
 
 class DifferenceLayer(Layer):
     """Where two layers differ; made again only when one of them, or the gain, is another."""

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QRegion
 from PySide6.QtWidgets import QWidget
 
 from automod_studio.icons import icon_pixmap
 from automod_studio.theme import GRID, MARGIN, colors_of, small_font
+from automod_studio.widgets.canvas_layers import Tile
 
+#: Edge of the corner by which a picture is dragged out.
+HANDLE_PX = 32
 _LINES_OF_ONE_THREAD = 90  # of the screen; from 96 on, Qt takes several
 _SMALL_PX = 1_000_000  # of the screen: one thread paints as many in 3 ms
+
+
+def paint_ground(painter: QPainter, widget: QWidget, region: QRegion, pictures: Sequence[tuple[Tile, QRectF]]) -> None:
+    """Fill what no picture covers of a region; each picture with where it lies."""
+    for tile, where in pictures:
+        seen = where.intersected(tile.seen)
+        left, top = math.ceil(seen.left()), math.ceil(seen.top())
+        region -= QRegion(left, top, math.floor(seen.right()) - left, math.floor(seen.bottom()) - top)
+    if not region.isEmpty():
+        painter.setClipRegion(region)
+        painter.fillRect(widget.rect(), QColor(colors_of(widget).canvas))
+        painter.setClipping(False)
+
+
+def paint_tile(painter: QPainter, widget: QWidget, tile: Tile, where: QRectF) -> None:
+    """Paint the picture of a tile, of which there must be one, and its label."""
+    assert tile.layer.picture is not None
+    scale = max(where.width(), where.height()) * widget.devicePixelRatioF() / max(tile.layer.picture.shape[:2])
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    paint_image(painter, where, tile.layer.image(scale), tile.seen)
+    painter.restore()
+    if tile.label:
+        seen = where.intersected(tile.area)
+        at_right = tile.clip is not None and tile.clip.left() > 0
+        x = seen.right() - HANDLE_PX - 3 * GRID if at_right else seen.left() + 2 * GRID
+        paint_chip(painter, widget, tile.label, QPointF(x, seen.top() + 2 * GRID), at_right)
 
 
 def paint_image(painter: QPainter, where: QRectF, image: QImage, clip: QRectF) -> None:

@@ -19,13 +19,15 @@ _ICON_PX = 16
 class MessageBar(QWidget):
     """Hidden while there is nothing to say. Esc or the cross closes it; Details opens below, nothing is modal.
 
-    It lies over the bottom of its parent and takes no room from it: what is below does not move when it comes and goes.
+    It lies over the bottom of its parent and takes no room from it in the layout: the parent is told how much it hides.
 
     Signals:
         closed(): the message went away.
+        covers(int): so many pixels at the bottom of the parent are hidden from now on, 0 once the message went away.
     """
 
     closed = Signal()
+    covers = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,6 +92,7 @@ class MessageBar(QWidget):
         self._clock.stop()
         if not self.isHidden():
             self.hide()
+            self.covers.emit(0)
             self.closed.emit()
 
     def _show_details(self, shown: bool) -> None:
@@ -106,6 +109,8 @@ class MessageBar(QWidget):
         layout.activate()
         height = layout.sizeHint().height()
         self.setGeometry(0, ground.height() - height, ground.width(), height)
+        if not self.isHidden():
+            self.covers.emit(height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and watched is self.parentWidget():

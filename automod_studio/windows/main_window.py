@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
         self.panels.make_seen()
         self.canvas.zoom_changed.connect(self.canvas_bar.show_zoom)
         studio.message.connect(self.messages.show_message)
+        self.messages.covers.connect(self.canvas.cover)
         self.setWindowTitle("Automod Studio")
         self._show_sources()
         self._show_mix()
@@ -245,7 +246,7 @@ class MainWindow(QMainWindow):
 
     def _show_picture(self, reply: Rendered) -> None:
         assert reply.image is not None
-        self.canvas.show_image(reply.image, reply.full_size or None)
+        self.canvas.show_image(reply.image, reply.full_size or None, is_last=reply.trouble is not None)
         self.status.show_render(reply)
         if self._enabled_for is None or not self._enabled_for.has_picture:
             self._enable()
@@ -256,7 +257,7 @@ class MainWindow(QMainWindow):
         if picture is not None:
             self.canvas.show_image(picture)
         elif shown is not None and shown.image is not None:
-            self.canvas.show_image(shown.image, shown.full_size or None)
+            self.canvas.show_image(shown.image, shown.full_size or None, is_last=shown.trouble is not None)
 
     def _show_nothing(self, sentence: str) -> None:
         self.canvas.clear()

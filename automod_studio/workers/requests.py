@@ -61,6 +61,7 @@ class Rendered:
     Attributes:
         image: (size, size, 3) uint8; None if it failed: the picture before stays.
         elapsed_ms: what it took to compute the picture, that of a preview before it included.
+        trouble: why there is no picture, or, of a preview that is shown again, why none follows.
         preview: the picture is smaller than the full one, which follows unless something newer is asked for.
         size: pixels per side of `image`.
         full_size: pixels per side of the full picture.

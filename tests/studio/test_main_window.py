@@ -158,12 +158,19 @@ def test_a_file_that_is_no_picture_is_one_sentence(qtbot, window, tmp_path) -> N
     assert names(window) == ["sample-0.png", "sample-1.png"]
 
 
-def test_a_message_does_not_move_the_picture(qtbot, window) -> None:
-    before, zoom = window.canvas.geometry(), window.canvas.zoom
+def test_a_message_moves_no_panel_and_hides_nothing_of_the_picture(qtbot, window) -> None:
+    settle(qtbot, window)
+    before, where = window.canvas.geometry(), window.canvas.picture_rect()
     window.messages.show_message("Something to read.", "the rest", "warning")
     window.messages.details_button.click()
     qtbot.waitUntil(window.messages.details.isVisible)
-    assert (window.canvas.geometry(), window.canvas.zoom) == (before, zoom)
+    assert window.canvas.geometry() == before
+    assert window.canvas.picture_rect().bottom() < window.messages.geometry().top() < where.bottom()
+    window.messages.clear()
+    assert window.canvas.picture_rect() == where
+    window.canvas.set_zoom(window.canvas.zoom)  # chosen by the person: it stays
+    window.messages.show_message("Something to read.")
+    assert window.canvas.picture_rect() == where
     bar = window.messages.geometry()
     assert bar.bottom() == window.canvas.rect().bottom()
     assert bar.width() == window.canvas.width()

@@ -35,6 +35,7 @@ from automod_studio.workers.requests import (
     Render,
     Rendered,
     SavePicture,
+    Trouble,
 )
 from automod_studio.workers.work_queue import WorkQueue
 from tests.conftest import make_tiny_model
@@ -431,6 +432,31 @@ def test_a_preview_is_not_dragged_out(qtbot, window, previewed, monkeypatch: pyt
     reply(window, 16)
     window.picture.start_drag(window.canvas)
     assert dragged == [window.studio.document]
+
+
+def test_a_preview_whose_picture_cannot_be_drawn_is_marked(
+    qtbot, window, previewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        window.picture.drag_out, "start", lambda *_args: pytest.fail("another picture than what is seen")
+    )
+    number = max(window.studio._rendering)
+    window.studio._rendered(Rendered(number, None, trouble=Trouble("The picture could not be drawn: no memory.")))
+    assert "no memory" in window.messages.sentence.text()
+    described = "Shows a preview of the mixed picture."
+    assert window.canvas.accessibleDescription() == described
+    window.studio.previewed.emit(np.zeros((16, 16, 3), np.uint8))  # a glance at a variation ...
+    assert window.canvas.accessibleDescription() != described
+    window.studio.previewed.emit(None)  # ... and away
+    assert window.canvas.accessibleDescription() == described
+    for do in (window.picture.copy, lambda: window.picture.start_drag(window.canvas)):
+        window.messages.clear()
+        do()
+        assert "what is seen is a preview" in window.messages.sentence.text()
+        assert not window.messages.isHidden()
+    window.features["Mix"].widget.share_edited.emit("coarse", 1, 0.6, False)
+    reply(window, 16)
+    assert window.canvas.accessibleDescription() == "Shows the mixed picture."
 
 
 def test_a_file_that_is_dragged_out_becomes_exact(qtbot, window, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -693,6 +693,37 @@ def test_the_wheel_zooms_to_the_pointer(canvas: Canvas) -> None:
     assert canvas.zoom == MAX_ZOOM
 
 
+def test_a_picture_that_fits_keeps_out_of_what_is_covered(canvas: Canvas) -> None:
+    zooms, where = heard(canvas.zoom_changed), canvas.picture_rect()
+    canvas.cover(100)
+    canvas.cover(100)
+    assert zooms == [(pytest.approx(300 / 64),)]
+    assert canvas.picture_rect() == QRectF(62, 12, 300, 300)
+    pointer = QPointF(112, 62)  # a sixth of the picture from its corner
+    canvas.set_zoom(2 * canvas.zoom, pointer)
+    assert canvas.picture_rect() == QRectF(12, -38, 600, 600)
+    zoomed = canvas.picture_rect()
+    canvas.cover(0)
+    assert canvas.picture_rect() == zoomed
+    canvas.zoom_to_fit()
+    assert canvas.picture_rect() == where
+
+
+def test_a_preview_that_no_picture_follows_is_marked(canvas: Canvas) -> None:
+    preview = np.zeros((16, 16, 3), np.uint8)
+    canvas.show_image(preview, full_edge=64)
+    assert [tile.label for tile in canvas._tiles()] == [""]
+    canvas.show_image(preview, full_edge=64, is_last=True)
+    assert [tile.label for tile in canvas._tiles()] == ["Preview"]
+    assert canvas.accessibleDescription() == "Shows a preview of the mixed picture."
+    canvas.set_original(PICTURE)
+    for mode in ("side_by_side", "wipe"):
+        canvas.set_compare(mode)
+        assert [tile.label for tile in canvas._tiles()] == ["Original", "Preview"]
+    canvas.show_image(PICTURE)
+    assert [tile.label for tile in canvas._tiles()] == ["Original", "Result"]
+
+
 def test_keys_of_the_canvas(qtbot, canvas: Canvas) -> None:
     canvas.set_original(np.full((64, 64, 3), 255, np.uint8))
     qtbot.keyClick(canvas, Qt.Key.Key_1)
@@ -771,10 +802,16 @@ def test_a_message_with_details(qtbot, shown) -> None:
     bar.show_message("Saved anna.png.")
     assert not bar.details.isVisible()
     assert not bar.details_button.isVisible()
-    closed = heard(bar.closed)
+    closed, covers = heard(bar.closed), heard(bar.covers)
+    bar.show_message("Saved anna.png.", "in a folder")
+    bar.details_button.click()
+    assert covers[-1] == (bar.height(),)
+    assert covers[-1] > covers[0] > (0,)
     qtbot.keyClick(bar, Qt.Key.Key_Escape)
     assert bar.isHidden()
-    assert closed == [()]
+    assert (closed, covers[-1]) == ([()], (0,))
+    window.resize(500, 300)
+    assert covers[-1] == (0,)
     with pytest.raises(ValueError, match="'fatal'"):
         bar.show_message("x", level="fatal")
 
