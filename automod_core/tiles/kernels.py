@@ -58,7 +58,7 @@ class _Tiles:
         rows: of tiles in a picture.
         across: tiles in a row.
         count: of all tiles.
-        padded: count, rounded up to ROWS.
+        blocks: of ROWS tiles, the last one perhaps not full.
         length: columns of the strips that rows of tiles are cut out of.
     """
 
@@ -66,7 +66,7 @@ class _Tiles:
         self.how, self._first = how, first
         self.rows, self.across = (height + (how.step - 1)) // how.step, (width + (how.step - 1)) // how.step
         self.count = (last - first) * self.across
-        self.padded = (self.count + (ROWS - 1)) // ROWS * ROWS
+        self.blocks = (self.count + (ROWS - 1)) // ROWS
         self.length = self.across * how.step + 2
 
     def place(self, tile: Int) -> tuple[Int, Int, Int]:
@@ -114,13 +114,12 @@ def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[In
 
 
 def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int) -> None:
-    """B D B^T of all tiles: (points, padded, channels)."""
+    """B D B^T of all tiles: (blocks of ROWS tiles, points, ROWS, channels)."""
     step, points = tiles.how.step, len(tiles.how.data)
-    plane = tiles.padded * channels
     with w.loop(tiles.count) as tile, w.loop(channels, LANES) as c:
         corner = (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels + c
         before = _Grid(strip + corner * FLOAT_BYTES, tiles.length * channels, channels)
-        after = _Grid(turned + (tile * channels + c) * FLOAT_BYTES, plane * points, plane)
+        after = _in_blocks(turned + c * FLOAT_BYTES, tile, channels, points)
         for i, j, value in _both_sides(w, tiles.how.data, before):
             w.store(value, after.at(i, j))
 
@@ -128,17 +127,17 @@ def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int) -> N
 def _multiply_all(
     w: Writer, tiles: _Tiles, channels: Int, turned: Int, kernels: Int, outputs: Int, columns: Int, summed: Int
 ) -> None:
-    """The products of all points with the kernels of some groups of outputs: (products, padded, columns)."""
+    """The products of all points with the kernels of some groups: (blocks of ROWS tiles, products, ROWS, columns)."""
     points, source = len(tiles.how.data), tiles.how.source
     table = w.table([i * points + j for i in source for j in source])
+    block_a, block_c = channels * (ROWS * FLOAT_BYTES), columns * (ROWS * FLOAT_BYTES)
     with w.loop(len(source) ** 2) as p, w.loop(columns // COLUMNS) as group:
-        left = turned + w.load_int(table + p * INT_BYTES) * tiles.padded * channels * FLOAT_BYTES
+        left = turned + w.load_int(table + p * INT_BYTES) * block_a
         right = kernels + (p * (outputs // COLUMNS) + group) * channels * (COLUMNS * FLOAT_BYTES)
-        goal = summed + (p * tiles.padded * columns + group * COLUMNS) * FLOAT_BYTES
-        with w.loop(tiles.padded, ROWS) as tile:
-            _multiply(
-                w, left + tile * channels * FLOAT_BYTES, right, goal + tile * columns * FLOAT_BYTES, channels, columns
-            )
+        goal = summed + p * block_c + group * (COLUMNS * FLOAT_BYTES)
+        with w.loop(tiles.blocks) as block:
+            a, c = left + block * (points**2) * block_a, goal + block * (len(source) ** 2) * block_c
+            _multiply(w, a, right, c, channels, columns)
 
 
 def _finish(
@@ -153,20 +152,25 @@ def _finish(
     spare: Int,
 ) -> None:
     """A M A^T of all tiles, with bias and LeakyReLU, for the outputs from `first`."""
-    grown, products = len(tiles.how.outputs), len(tiles.how.source)
-    plane = tiles.padded * columns
+    grown = len(tiles.how.outputs)
     with w.loop(tiles.count) as tile:
         picture, row, column = tiles.place(tile)
         top, left = row * grown, column * grown
         inside = (goal.height - top).at_most(grown), (goal.width - left).at_most(grown)
         corner = goal.number(picture).pixel(top, left)
         with w.loop(columns, LANES) as c:
-            before = _Grid(summed + (tile * columns + c) * FLOAT_BYTES, plane * products, plane)
+            before = _in_blocks(summed + c * FLOAT_BYTES, tile, columns, len(tiles.how.source))
             channel = (first + c) * FLOAT_BYTES
             added = w.load(bias + channel)
             values = [(i, j, (v + added).leaky(slope)) for i, j, v in _both_sides(w, tiles.how.outputs, before)]
             after = _Grid(corner + channel, goal.width * goal.channels, goal.channels)
             _put(w, values, after, inside, spare, grown)
+
+
+def _in_blocks(address: Int, tile: Int, channels: Int, side: int) -> _Grid:
+    """Where the side x side values of a tile lie in (blocks of ROWS tiles, side, side, ROWS, channels)."""
+    first = (tile // ROWS * (side * side * ROWS) + tile % ROWS) * channels
+    return _Grid(address + first * FLOAT_BYTES, channels * (ROWS * side), channels * ROWS)
 
 
 def _put(
