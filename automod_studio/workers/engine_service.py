@@ -121,12 +121,12 @@ class EngineService(QObject):
     def start(self) -> None:
         """Start the worker thread; work that was put before waits for this."""
         if self._thread is None and self._threaded:
-            sys.setswitchinterval(_SWITCH_INTERVAL_S)
             self._thread = threading.Thread(target=self._run, name="engine")
             self._thread.start()
 
     def _run(self) -> None:
         self._get_engine()  # now, since it takes longer than the first request is away
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)  # not before: two threads that import would only hold each other up
         self.queue.run()
 
     def stop(self) -> None:
