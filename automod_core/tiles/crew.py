@@ -11,21 +11,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-THREAD_NAME = "tiles"
 FloatArray = NDArray[np.float32]
+THREAD_NAME = "tiles"
+_NOTHING: FloatArray = np.empty(0, np.float32)
 
 
 class Space(threading.local):
     """Memory of a thread for what it needs in between, kept for the next time."""
 
     def __init__(self) -> None:
-        self._arrays: dict[str, FloatArray] = {}
+        self._arrays: dict[str, tuple[FloatArray, int]] = {}  # with their addresses
 
     def address(self, name: str, values: int) -> int:
         """Where there is room for so many float32 values."""
-        if name not in self._arrays or self._arrays[name].size < values:
-            self._arrays[name] = np.empty(values, np.float32)
-        return self._arrays[name].ctypes.data
+        array, address = self._arrays.get(name, (_NOTHING, 0))
+        if array.size < values:
+            array = np.empty(values, np.float32)
+            address = array.ctypes.data
+            self._arrays[name] = array, address
+        return address
 
 
 space = Space()

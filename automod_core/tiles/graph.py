@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
@@ -139,7 +140,9 @@ def _adain(x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
     """
     mean, variance = moments(x)
     count = x.shape[2] * x.shape[3]
-    deviation, middle = style.double().chunk(2, dim=1)
-    scale = deviation / (variance * (count / (count - 1))).sqrt()
-    scale = scale.masked_fill(variance <= _CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
-    return scale.float(), (middle - scale * mean).float()
+    asked, half = style.numpy(), style.shape[1] // 2
+    deviation, middle = asked[:, :half], asked[:, half:]
+    sure = variance > _CONSTANT * mean * mean  # else it is noise, which would be enlarged a million times
+    scale = np.divide(deviation, np.sqrt(variance * (count / (count - 1))), out=np.zeros_like(mean), where=sure)
+    shift = middle - scale * mean
+    return torch.from_numpy(scale.astype(np.float32)), torch.from_numpy(shift.astype(np.float32))
