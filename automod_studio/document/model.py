@@ -120,19 +120,22 @@ class Document:
     path: MotionPath = field(default_factory=MotionPath)
 
     def __post_init__(self) -> None:
-        n_blocks = self.model.n_blocks if self.model else 0
-        if self.weights is None and not n_blocks:
+        if self.weights is None and self.model is None and not self.sources:
             object.__delattr__(self, "weights")  # made when they are asked for: the window is there before numpy is
             return
-        if self.weights.shape != (n_blocks, len(self.sources)):
-            raise ValueError(f"weights must be {(n_blocks, len(self.sources))}, got {self.weights.shape}")
+        wanted, given = (
+            (self.model.n_blocks if self.model else 0, len(self.sources)),
+            getattr(self.weights, "shape", ()),
+        )
+        if given != wanted:
+            raise ValueError(f"weights must be {wanted}, got {given}")
         self.weights.setflags(write=False)
 
     if not TYPE_CHECKING:  # which would take every misspelt name for an attribute
 
         def __getattr__(self, name: str) -> Any:
             if name != "weights":
-                raise AttributeError(name)
+                raise AttributeError(f"a document has no {name!r}")
             object.__setattr__(self, name, np.zeros((0, 0)))
             self.__post_init__()
             return self.weights

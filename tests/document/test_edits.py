@@ -122,8 +122,32 @@ def test_documents_cannot_be_written_to_or_torn() -> None:
         document.weights[0, 0] = 0.5
     with pytest.raises(ValueError, match="weights must be"):
         Document(MODEL, document.sources, np.zeros((5, 3)))
+    with pytest.raises(ValueError, match=r"weights must be .*, got \(\)"):
+        Document(MODEL, document.sources)
+    with pytest.raises(ValueError, match="weights must be"):
+        Document(sources=document.sources)
     with pytest.raises(ValueError, match="source index"):
         edits.set_block_share(document, 0, 2, 0.5)
+
+
+def test_a_document_without_a_model_has_weights_when_they_are_asked_for() -> None:
+    document = Document()
+    later = replace(document, starter=True)
+    assert later.weights is document.weights
+    assert document.weights.shape == (0, 0)
+    assert not document.weights.flags.writeable
+    assert same_picture(document, later)
+    with pytest.raises(AttributeError, match="no 'weight'"):
+        document.weight  # noqa: B018 - to read it is the test
+
+
+def test_an_empty_document_needs_no_numpy() -> None:
+    code = (
+        "import sys; from automod_studio import views; from automod_studio.document.model import Document\n"
+        "views.mixer_view(Document()), views.source_views(Document(), [])\n"
+        "sys.exit('numpy' in sys.modules or Document().weights.shape != (0, 0))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_document_layer_needs_neither_qt_nor_torch() -> None:
