@@ -123,10 +123,8 @@ class Document:
         if self.weights is None and self.model is None and not self.sources:
             object.__delattr__(self, "weights")  # made when they are asked for: the window is there before numpy is
             return
-        wanted, given = (
-            (self.model.n_blocks if self.model else 0, len(self.sources)),
-            getattr(self.weights, "shape", ()),
-        )
+        wanted = (self.model.n_blocks if self.model else 0, len(self.sources))
+        given = getattr(self.weights, "shape", ())
         if given != wanted:
             raise ValueError(f"weights must be {wanted}, got {given}")
         self.weights.setflags(write=False)
