@@ -15,6 +15,7 @@ from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_mo
 from automod_core.precision import map_dtype
 from automod_core.preview_picture import PreviewPainter
 
+_SMALL = 1 << 17  # values
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
 
 
@@ -73,10 +74,12 @@ class Automodulator:
         """
         if device.type == "cpu":
             keep_freed_memory()
+        # Large weights are turned into something else; copies of the rest let go of a file that is mapped into memory.
+        state = {name: tensor.clone() if tensor.numel() < _SMALL else tensor for name, tensor in state.items()}
         self.card = card
         self.device = device
         self._dtype = map_dtype(precision, device)
-        self._prior = (state[PRIOR_MEAN], state[PRIOR_FACTOR]) if PRIOR_MEAN in state else None
+        self._prior = (state[PRIOR_MEAN].clone(), state[PRIOR_FACTOR].clone()) if PRIOR_MEAN in state else None
         self._painter = PreviewPainter(card.architecture, state, device)
         self._encoder = EncoderGraph(card.architecture, self._part(state, "encoder."), self._dtype)
         self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._dtype)

@@ -105,7 +105,7 @@ class TiledEncoder:
         weights[0] = F.pad(joined, (0, 0, 0, 0, 0, _INPUTS - joined.shape[1])), bias, size
         self._convs = [_convolution(*w) for w in weights]
         last = state["stages.0.conv1.weight"], state["stages.0.conv1.bias"]
-        self._to_code = (last[0].flatten(1), last[1])  # (n, C * 4 * 4)
+        self._to_code = (last[0].flatten(1).clone(), last[1])  # (n, C * 4 * 4)
 
     def steps(self, images: Tensor) -> Iterator[Tensor]:
         """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
