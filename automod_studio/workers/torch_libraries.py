@@ -16,13 +16,16 @@ def load() -> bool:
     """Load them, on any thread but the window's.
 
     To link and initialise them is a quarter of `import torch`, and an import holds Python's lock meanwhile; a call of a
-    foreign function does not. None of them knows Python.
+    foreign function does not. None of them knows Python. Where LD_LIBRARY_PATH may lead to other copies of CUDA, the
+    import is left to find out which are meant.
 
     Returns:
         Whether all are loaded. If not, the import will do it, or say what is wrong.
     """
     spec = importlib.util.find_spec("torch")  # looks for it only
     if not sys.platform.startswith("linux") or spec is None or not spec.submodule_search_locations:
+        return False
+    if os.environ.get("LD_LIBRARY_PATH"):
         return False
     dlopen = ctypes.CDLL(None).dlopen
     dlopen.restype, dlopen.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)

@@ -1,10 +1,13 @@
 """PyTorch's libraries are loaded ahead of the import, in a process of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from automod_studio.workers import torch_libraries
 
 _SCRIPT = """
 import sys
@@ -20,13 +23,19 @@ print(torch.ones(2).sum().item())
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the import loads them")
 def test_the_libraries_are_there_before_python_knows_of_torch() -> None:
     command = [sys.executable, "-c", _SCRIPT]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    folder = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
     assert (done.stdout, done.stderr) == ("True False True False\n2.0\n", "")
 
 
-def test_without_them_the_import_is_left_to_say_so(tmp_path: Path, monkeypatch) -> None:
-    from automod_studio.workers import torch_libraries
+def test_the_import_chooses_where_there_may_be_other_copies(monkeypatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/cuda/lib64")
+    assert not torch_libraries.load()
 
+
+def test_without_them_the_import_is_left_to_say_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").touch()
     found = type("Spec", (), {"submodule_search_locations": [str(tmp_path / "torch")]})
