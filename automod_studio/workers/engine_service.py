@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 #: Python switches threads after 5 ms by default. With less, the worker begins sooner on what a move asks for, and the
 #: GUI stays smoother while torch's Python side runs.
 _SWITCH_INTERVAL_S = 0.0001
-#: After it asked for a picture, the GUI thread leaves Python to the worker for this long. A thread that is woken would
-#: else wait for the whole interval before it may begin.
+#: After it asked an idle worker for a picture, the GUI thread leaves Python to it for this long. A thread that is woken
+#: would else wait for the whole interval before it may begin.
 _LEAVE_S = 0.00005
 #: While a hand moves, the full picture is begun this long after a preview, if no other move has come: the moves of a
 #: hand are less than that apart, and what is begun holds up the next preview for up to one block.
@@ -146,8 +146,7 @@ class EngineService(QObject):
         A picture in the making is shown yet, so that a drag which is faster than the engine is followed all the same,
         one picture behind; but a full picture of which a preview was shown is given up.
         """
-        self.queue.put_render(self._render(request))
-        if self._thread is not None:
+        if self.queue.put_render(self._render(request)):
             time.sleep(_LEAVE_S)
 
     def forget_render(self) -> None:

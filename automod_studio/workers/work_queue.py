@@ -39,12 +39,14 @@ class WorkQueue:
         self._begun: tuple[Pictures, float] | None = None  # the render to go on with, and when
         self._jobs: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # the most urgent first
         self._closed = False
+        self._idle = False  # `run` waits for something to do
 
-    def put_render(self, render: Pictures) -> None:
-        """Let this be the next render; one that still waits is dropped."""
+    def put_render(self, render: Pictures) -> bool:
+        """Let this be the next render, and tell whether it is begun at once; one that still waits is dropped."""
         with self._changed:
             self._render = render
             self._changed.notify()
+            return self._idle
 
     @property
     def hurries(self) -> bool:
@@ -68,7 +70,9 @@ class WorkQueue:
         while True:
             with self._changed:
                 while not (self._closed or self._render is not None or self._due_s() <= 0 or self._next_job()):
+                    self._idle = True
                     self._changed.wait(None if self._begun is None else self._due_s())
+                    self._idle = False
                 if self._closed:
                     break
             self.run_step()

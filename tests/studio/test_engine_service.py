@@ -133,6 +133,27 @@ def test_a_broken_job_does_not_stop_the_queue(caplog) -> None:
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_only_a_worker_that_waits_begins_at_once(qtbot) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def picture() -> Iterator[float]:
+        begun.set()
+        assert go.wait(10)
+        yield 0.0
+
+    queue = WorkQueue()
+    assert not queue.put_render(picture())  # nobody works yet
+    thread = threading.Thread(target=queue.run)
+    thread.start()
+    assert begun.wait(10)
+    assert not queue.put_render(iter(()))
+    go.set()
+    qtbot.waitUntil(lambda: queue._idle)
+    assert queue.put_render(iter(()))
+    queue.close()
+    thread.join()
+
+
 def test_an_engine_that_cannot_start_is_told_and_the_thread_goes_on(qtbot, caplog) -> None:
     def broken() -> FakeEngine:
         raise ImportError("libtorch.so is missing")
