@@ -121,16 +121,6 @@ class Studio(QObject):
         pending = [views.PendingSource(-1 - index, name) for index, name in enumerate(names)]
         return views.source_views(self.document, pending)
 
-    def sample_pictures(self) -> list[tuple[str, np.ndarray]]:
-        """The samples to begin with: path and (H, W, 3) uint8 each."""
-        from PIL import Image  # only now: it would hold up the start
-
-        pictures = []
-        for path in self.sample_paths:
-            with Image.open(path) as image:
-                pictures.append((str(path), np.array(image.convert("RGB"))))
-        return pictures
-
     # ---- models ----
 
     def start(self, paths: Sequence[Path] = ()) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.widgets.dashed_area import DashedArea
-from automod_studio.widgets.images import to_pixmap
+from automod_studio.widgets.images import pixmap_of_file
 from automod_studio.widgets.labels import action_button, hint_label, outdented, title_label
 
 _SAMPLE_PX, _COLUMNS = 64, 3
@@ -46,21 +46,21 @@ class EmptyTray(QWidget):
         column.addStretch(1)
         self.show_samples([])
 
-    def show_samples(self, samples: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Offer these pictures: (path, (H, W, 3) uint8) each."""
+    def show_samples(self, samples: Sequence[Path]) -> None:
+        """Offer these pictures."""
         for button in self.samples:
             button.hide()
             button.deleteLater()
-        self.samples = [self._make_sample(number, path, picture) for number, (path, picture) in enumerate(samples, 1)]
+        self.samples = [self._make_sample(number, str(path)) for number, path in enumerate(samples, 1)]
         for index, button in enumerate(self.samples):
             self._grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
         self._samples_title.setVisible(bool(samples))
 
-    def _make_sample(self, number: int, path: str, picture: np.ndarray) -> QToolButton:
+    def _make_sample(self, number: int, path: str) -> QToolButton:
         button = QToolButton()
         button.setProperty("role", "sample")
         button.setFixedSize(_SAMPLE_PX + 8, _SAMPLE_PX + 8)
-        button.setIcon(to_pixmap(picture, _SAMPLE_PX, self.devicePixelRatioF(), rounding=GRID))
+        button.setIcon(pixmap_of_file(path, _SAMPLE_PX, self.devicePixelRatioF(), rounding=GRID))
         button.setIconSize(QSize(_SAMPLE_PX, _SAMPLE_PX))
         button.setAccessibleName(f"Sample face {number}")
         button.setToolTip("Add this drawn face")

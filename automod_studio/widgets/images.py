@@ -111,6 +111,18 @@ def to_pixmap(picture: np.ndarray, edge: int, device_scale: float = 1.0, roundin
     return _rounded(pixmap, edge, rounding) if rounding else pixmap
 
 
+def pixmap_of_file(path: str, edge: int, device_scale: float = 1.0, rounding: int = 0) -> QPixmap:
+    """Likewise, of a picture that ships: Qt reads it, before numpy is there. Null if that cannot be done."""
+    image = QImage(path)
+    if image.isNull():
+        return QPixmap()
+    side, pixels = min(image.width(), image.height()), max(1, round(edge * device_scale))
+    square = image.copy((image.width() - side) // 2, (image.height() - side) // 2, side, side)
+    pixmap = QPixmap.fromImage(square.scaled(pixels, pixels, mode=Qt.TransformationMode.SmoothTransformation))
+    pixmap.setDevicePixelRatio(device_scale)
+    return _rounded(pixmap, edge, rounding) if rounding else pixmap
+
+
 def check_picture(picture: np.ndarray) -> None:
     """Raise ValueError unless this is a picture: (H, W, 3) uint8."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from automod_core.later import numpy as np
 from automod_studio.theme import GRID, MARGIN
 from automod_studio.views import SourceView
 from automod_studio.widgets.empty_tray import EmptyTray
@@ -89,8 +89,8 @@ class SourceTray(QWidget):
         if focused is not None and cards and not any(card.hasFocus() for card in cards):
             cards[min(focused, len(cards) - 1)].setFocus()  # the next card takes a removed one's place
 
-    def show_samples(self, samples: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Offer these pictures while there is no photo: (path, (H, W, 3) uint8) each."""
+    def show_samples(self, samples: Sequence[Path]) -> None:
+        """Offer these pictures while there is no photo."""
         self.empty.show_samples(samples)
 
     def focus_parts(self) -> list[QWidget]:

@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         studio.message.connect(self.messages.show_message)
         self.messages.covers.connect(self.canvas.cover)
         self.setWindowTitle("Automod Studio")
+        self.tray.show_samples(studio.sample_paths)
         self._show_sources()
         self._show_mix()
         self._show_busy("Loading the model…")
@@ -479,7 +480,6 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.first_painted.emit()
-        self.tray.show_samples(self.studio.sample_pictures())
         self.complete()
 
     def childEvent(self, event: QChildEvent) -> None:

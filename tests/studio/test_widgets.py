@@ -585,12 +585,19 @@ def test_levels_differ_without_their_colours() -> None:
 def test_the_empty_tray_offers_samples(qtbot, shown) -> None:
     tray = SourceTray()
     shown(tray)
-    tray.show_samples([("a.png", PICTURE), ("b.png", PICTURE)])
+    samples = sorted((assets_dir() / "samples").glob("*.png"))
+    tray.show_samples(samples)
+    icon = tray.empty.samples[0].icon().pixmap(64, 64).toImage()
+    assert icon.pixelColor(0, 0).alpha() < 255  # its corners are round
+    with Image.open(samples[0]) as picture:
+        mean = np.asarray(picture.convert("RGB").resize((1, 1), Image.Resampling.BOX)).reshape(3)
+    shown_mean = to_array(icon).reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(shown_mean, mean, atol=4)
     picked, added = heard(tray.sample_clicked), heard(tray.add_clicked)
     assert tray.empty.isVisible()
     qtbot.mouseClick(tray.empty.samples[1], LEFT)
     qtbot.mouseClick(tray.empty.add_button, LEFT)
-    assert (picked, added) == ([("b.png",)], [()])
+    assert (picked, added) == ([(str(samples[1]),)], [()])
     tray.show_view((source(0),))
     assert not tray.empty.isVisible()
 
