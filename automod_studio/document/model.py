@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -159,10 +160,13 @@ def recipe_of(document: Document) -> Recipe:
     """
     if document.model is None or not document.sources:
         raise ValueError("a document without a model or sources has no picture")
-    sources = tuple(RecipeSource(source.name, source.code) for source in document.sources)
-    return Recipe(
-        document.model.hash, document.model.name, sources, document.weights, document.variations, document.attributes
-    )
+    model, sources = document.model, _recipe_sources(document.sources)
+    return Recipe(model.hash, model.name, sources, document.weights, document.variations, document.attributes)
+
+
+@lru_cache(maxsize=1)  # a slider leaves the photos as they are
+def _recipe_sources(sources: tuple[Source, ...]) -> tuple[RecipeSource, ...]:
+    return tuple(RecipeSource(source.name, source.code) for source in sources)
 
 
 def same_picture(a: Document, b: Document) -> bool:

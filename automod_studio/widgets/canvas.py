@@ -100,14 +100,16 @@ class Canvas(QWidget):
         """
         height, width = picture.shape[:2]
         grow = 1.0 if full_edge is None else full_edge / max(height, width)
-        self._result.show(picture, is_preview=grow > 1)
+        before = self._message, self._result_title, self._result.picture is not None
         is_alone = self._view.mode == "result" and not self._peeking and not self._message
+        self._result.show(picture, is_preview=grow > 1)
         self._message, self._result_title = "", PREVIEW if is_last else NAMES[RESULT]
         size = QSize(round(width * grow), round(height * grow))
         changed, self._full_size = size != self._full_size, size
         if changed:
             self._rescaled()
-        self._describe()
+        if before != ("", self._result_title, True):
+            self._describe()
         self.update(self.picture_rect().toAlignedRect() if is_alone else self.rect())
 
     def clear(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QToolButton, QWidget
 
 from automod_studio.icons import icon
@@ -12,6 +12,7 @@ from automod_studio.widgets.labels import hint_label
 from automod_studio.workers.requests import Rendered
 
 _WAITING = "Loading the model…"  # the longest of what one waits for
+_TELL_MS = 100  # after a picture: no figure can be read that stays for less
 
 
 class StatusCorner(QWidget):
@@ -35,6 +36,8 @@ class StatusCorner(QWidget):
         self.speed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.speed.setAccessibleName("Device and time of the last picture")
         self._figures, self._device = SpeedFigures(), ""
+        self._tells_soon = QTimer(self, singleShot=True, interval=_TELL_MS)
+        self._tells_soon.timeout.connect(self._tell_speed)
         self._make_room()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, MARGIN, 0)
@@ -72,17 +75,23 @@ class StatusCorner(QWidget):
             self._make_room()
 
     def show_render(self, reply: Rendered) -> None:
-        """Show what rendered the last picture, and in how many milliseconds."""
+        """Show what rendered the last picture, and in how many milliseconds: soon, not before it is painted."""
         self._figures.take(reply)
-        self.speed.setText(self._figures.text)
-        self.speed.setToolTip(self._figures.tip)
         if reply.device != self._device:
             self._device = reply.device
+            self._tell_speed()
             self._make_room()
+        elif not self._tells_soon.isActive():
+            self._tells_soon.start()
 
     def show_busy(self, text: str) -> None:
         """Show what one waits for; "" brings the device back."""
+        self._tells_soon.stop()
         self.speed.setText(text or self._device)
+
+    def _tell_speed(self) -> None:
+        self.speed.setText(self._figures.text)
+        self.speed.setToolTip(self._figures.tip)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: D102 - Qt's
         super().changeEvent(event)

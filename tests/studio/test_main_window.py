@@ -53,7 +53,7 @@ def test_a_fresh_start_shows_a_sample_mix(qtbot, window: MainWindow) -> None:
     assert names(window) == ["sample-0.png", "sample-1.png"]
     assert window.studio.document.starter
     assert window.status.model_button.text() == "Tiny · 16 px"
-    assert window.status.speed.text().startswith("CPU · ")
+    qtbot.waitUntil(lambda: window.status.speed.text().startswith("CPU · "))
     assert window.windowTitle() == "Automod Studio"
 
 

@@ -82,8 +82,9 @@ def test_a_figure_lays_nothing_out_anew_but_another_device_gets_its_room(qtbot) 
     status.show_render(FULL)
     room = status.speed.size()
     status.show_render(replace(FULL, elapsed_ms=1.0))
+    qtbot.waitUntil(lambda: status.speed.text() == "CPU · 1 ms")
+    assert status.speed.toolTip().startswith("Full picture 1 ms")
     assert status.speed.size() == room
-    assert status.speed.text() == "CPU · 1 ms"
     status.show_render(replace(FULL, device="An unusually long name of a graphics card"))
     assert status.speed.width() > room.width()
     assert status.speed.width() >= status.speed.sizeHint().width()
@@ -105,3 +106,16 @@ def test_larger_letters_get_their_room(qtbot) -> None:
         assert status.speed.width() >= status.speed.sizeHint().width()
     finally:
         QApplication.setFont(before)
+
+
+def test_what_one_waits_for_is_not_hidden_by_an_older_figure(qtbot) -> None:
+    status = StatusCorner()
+    qtbot.addWidget(status)
+    status.show_render(FULL)
+    status.show_render(replace(FULL, elapsed_ms=1.0))
+    status.show_busy("Loading the model…")
+    qtbot.wait(150)
+    assert status.speed.text() == "Loading the model…"
+    status.show_busy("")
+    status.show_render(replace(FULL, elapsed_ms=2.0))
+    qtbot.waitUntil(lambda: status.speed.text() == "CPU · 2 ms")
