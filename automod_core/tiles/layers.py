@@ -1,25 +1,23 @@
 """Layers of the networks in float32 on a processor, for maps (B, C, H, W) in channels_last; without gradients."""
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automod_core.tiles import algorithms, kernels, machine
+from automod_core.tiles import compiled, kernels
 from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
 from automod_core.tiles.kernels import COLUMNS, ROWS
 from automod_core.tiles.writer import FLOAT_BYTES, LANES
 
 FloatArray = NDArray[np.float64]
-DOUBLE_BYTES = 8
-
+_DOUBLE_BYTES = 8
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
 _PIXEL_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
-_STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
 
 
@@ -51,7 +49,7 @@ class TiledConvolution:
         if not suits(self._inputs, self._outputs):
             raise ValueError(f"{self._inputs} to {self._outputs} channels cannot be convolved here")
         self._how = _algorithm(size, enlarges=enlarges)
-        self._run = _convolution(self._how)
+        self._run = compiled.convolution(self._how)
         self._kernels = _turned(weight, self._how)
         self._bias, self._leak = bias.contiguous(), torch.tensor([leak], dtype=torch.float32)
         self._factors = torch.ones(self._inputs), torch.zeros(self._inputs)
@@ -96,7 +94,7 @@ def blur(x: Tensor, leak: float) -> Tensor:
     """[1 2 1]^T [1 2 1] / 16 over each map, 0 outside of it, then LeakyReLU."""
     x = _laid_out(x)
     _, channels, height, width = x.shape
-    y, slope, run = torch.empty_like(x), torch.tensor([leak], dtype=torch.float32), _kernel(kernels.blur)
+    y, slope, run = torch.empty_like(x), torch.tensor([leak], dtype=torch.float32), compiled.simple("blur")
     source, goal, leak_at = _Place(x), _Place(y), slope.data_ptr()
 
     def part(picture: int, first: int, last: int) -> None:
@@ -113,12 +111,15 @@ def moments(x: Tensor) -> tuple[FloatArray, FloatArray]:
     batch, channels, height, width = x.shape
     parts = _strips(*x.shape)
     sums = np.zeros((2, len(parts), channels))  # numpy: for so few numbers it takes a tenth of the time that torch does
-    source, run, totals, squares = _Place(x), _kernel(kernels.moments), sums[0].ctypes.data, sums[1].ctypes.data
+    source, run, address = _Place(x), compiled.simple("moments"), sums.ctypes.data
 
     def part(number: int) -> None:
         picture, first, last = parts[number]
-        start, offset = source.at(picture), number * channels * DOUBLE_BYTES
-        run(start, width, channels, first, last, start, totals + offset, squares + offset)  # near enough to the mean
+        start, places = (
+            source.at(picture),
+            [address + line * channels * _DOUBLE_BYTES for line in (number, len(parts) + number)],
+        )
+        run(start, width, channels, first, last, start, *places)  # the first pixel is near enough to the mean
 
     share(part, len(parts))
     mean, square = sums.reshape(2, batch, -1, channels).sum(2) / (height * width)
@@ -130,7 +131,7 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
     x = _laid_out(x)
     _, channels, _, width = x.shape
     y = torch.empty_like(x) if out is None else out
-    scale, shift, run = scale.contiguous(), shift.contiguous(), _kernel(kernels.affine)
+    scale, shift, run = scale.contiguous(), shift.contiguous(), compiled.simple("affine")
     source, goal, factor, summand = _Place(x), _Place(y), _Place(scale), _Place(shift)
 
     def part(picture: int, first: int, last: int) -> None:
@@ -145,7 +146,7 @@ def halve(x: Tensor) -> Tensor:
     """Average 2x2 pixels: (B, C, H, W) -> (B, C, H / 2, W / 2), with H and W even."""
     x = _laid_out(x)
     batch, channels, height, width = x.shape
-    y, run = _empty(batch, channels, height // 2, width // 2), _kernel(kernels.halve)
+    y, run = _empty(batch, channels, height // 2, width // 2), compiled.simple("halve")
     source, goal = _Place(x), _Place(y)
 
     def part(picture: int, first: int, last: int) -> None:
@@ -159,7 +160,7 @@ def to_rgb(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """1x1 convolution to three channels: (B, C, H, W), (3, C, 1, 1), (3,) -> (B, 3, H, W), contiguous."""
     x = _laid_out(x)
     batch, channels, height, width = x.shape
-    y, run = torch.empty(batch, kernels.COLOURS, height, width), _kernel(kernels.to_rgb)
+    y, run = torch.empty(batch, kernels.COLOURS, height, width), compiled.simple("to_rgb")
     weight, bias = weight.flatten(1).contiguous(), bias.contiguous()
     source, goal, weights = _Place(x), _Place(y), (weight.data_ptr(), bias.data_ptr())
 
@@ -172,20 +173,15 @@ def to_rgb(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 class _Place:
-    """Addresses in a tensor of one picture, or row, after the other."""
+    """Addresses of pictures, and of their rows, in maps or in factors (B, C)."""
 
     def __init__(self, x: Tensor) -> None:
         self._start = x.data_ptr()
-        self._picture = x[0].nbytes
+        self._picture = x.numel() // len(x) * FLOAT_BYTES
         self._row = self._picture // x.shape[2] if x.ndim == 4 else 0
 
     def at(self, picture: int, row: int = 0) -> int:
         return self._start + picture * self._picture + row * self._row
-
-
-@cache
-def _filtering(step: int, *, enlarges: bool) -> Filtering:
-    return (algorithms.enlarging if enlarges else algorithms.same)(step)
 
 
 def _algorithm(size: int, *, enlarges: bool) -> Filtering:
@@ -195,7 +191,7 @@ def _algorithm(size: int, *, enlarges: bool) -> Filtering:
         tiles = (-(-size // how.step)) ** 2
         return len(how.source) ** 2 * (-(-tiles // ROWS) * ROWS + _WEIGHT)
 
-    return min((_filtering(step, enlarges=enlarges) for step in _STEPS), key=cost)
+    return min((compiled.filtering(step, enlarges=enlarges) for step in compiled.STEPS), key=cost)
 
 
 def _turned(weight: Tensor, how: Filtering) -> Tensor:
@@ -207,16 +203,6 @@ def _turned(weight: Tensor, how: Filtering) -> Tensor:
         columns = group.permute(2, 3, 1, 0).reshape(both.shape[1], -1).double()
         kernels[:, number] = (both @ columns).view(-1, inputs, COLUMNS)
     return kernels
-
-
-@cache
-def _convolution(filtering: Filtering) -> machine.Function:
-    return machine.compile_function(kernels.convolution(filtering))
-
-
-@cache
-def _kernel(body: Callable[..., None]) -> machine.Function:
-    return machine.compile_function(body)
 
 
 def _laid_out(x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 import ctypes
 import inspect
+import mmap
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -17,12 +19,28 @@ _kept: list[Any] = []  # what owns the code of functions in use
 
 @cache
 def can_compile() -> bool:
-    """Whether machine code can be made and run here; some systems forbid it."""
+    """Whether machine code can be made and run here; some systems forbid it, and LLVM would end the program there."""
     try:
-        compile_function(_nothing)
+        if not _may_run_own_memory():
+            return False
+        compile_function(_nothing)()
     except (OSError, RuntimeError):
         return False
     return True
+
+
+def _may_run_own_memory() -> bool:
+    """Whether the system lets a program make a page that it has written one that it runs, as LLVM does."""
+    if os.name != "posix":
+        return True
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    library = ctypes.CDLL(None)
+    allowed: int = library.mprotect(
+        ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_EXEC
+    )
+    library.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_WRITE)
+    return allowed == 0
 
 
 def _nothing(writer: Writer) -> None:

@@ -1,0 +1,52 @@
+"""The functions that the layers call, each compiled once in a process. Does not import PyTorch."""
+
+import threading
+from collections.abc import Callable
+
+from automod_core.tiles import algorithms, kernels
+from automod_core.tiles.algorithms import Filtering
+from automod_core.tiles.machine import Function, can_compile, compile_function
+
+STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
+_SIMPLE = {
+    body.__name__: body for body in (kernels.affine, kernels.blur, kernels.halve, kernels.moments, kernels.to_rgb)
+}
+_filterings = {
+    (step, enlarges): (algorithms.enlarging if enlarges else algorithms.same)(step)
+    for step in STEPS
+    for enlarges in (False, True)
+}
+_made: dict[object, Function] = {}
+_lock = threading.Lock()
+
+
+def filtering(step: int, *, enlarges: bool) -> Filtering:
+    """The algorithm for tiles of step x step pixels, a step out of STEPS."""
+    return _filterings[step, enlarges]
+
+
+def convolution(how: Filtering) -> Function:
+    """kernels.convolution of one of these algorithms."""
+    return _once(how, lambda: kernels.convolution(how))
+
+
+def simple(name: str) -> Function:
+    """A function of `kernels` that is no convolution."""
+    return _once(name, lambda: _SIMPLE[name])
+
+
+def compile_all() -> None:
+    """Compile everything that a model may want, ahead of time: most of it runs beside other threads."""
+    if not can_compile():
+        return
+    for how in _filterings.values():
+        convolution(how)
+    for name in _SIMPLE:
+        simple(name)
+
+
+def _once(key: object, body: Callable[[], kernels.Body]) -> Function:
+    with _lock:
+        if key not in _made:
+            _made[key] = compile_function(body())
+        return _made[key]
