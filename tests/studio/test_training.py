@@ -166,7 +166,9 @@ def test_a_run_that_was_killed_is_offered_at_the_next_start(qtbot, open_window, 
     assert "cut off" in again.offers.sentence.text()
     again.offers.buttons[0].click()
     qtbot.waitUntil(lambda: state_of(folder).condition == TRAINING, timeout=_LONG_MS)
-    press(wait_for(RunsWindow), views_run.STOP)
+    runs = wait_for(RunsWindow)
+    qtbot.waitUntil(runs.page.header.buttons[views_run.STOP].isEnabled, timeout=_LONG_MS)  # it looks now and then
+    press(runs, views_run.STOP)
     qtbot.waitUntil(lambda: state_of(folder).condition == STOPPED, timeout=_LONG_MS)
 
 
