@@ -9,7 +9,8 @@ from automod_core.tiles.machine import Function, can_compile, compile_function
 
 STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
 _SIMPLE = {
-    body.__name__: body for body in (kernels.affine, kernels.blur, kernels.halve, kernels.moments, kernels.to_rgb)
+    body.__name__: body
+    for body in (kernels.adain, kernels.affine, kernels.blur, kernels.halve, kernels.moments, kernels.to_rgb)
 }
 _filterings = {
     (step, enlarges): (algorithms.enlarging if enlarges else algorithms.same)(step)

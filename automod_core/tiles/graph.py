@@ -1,46 +1,18 @@
 """The networks in float32 on a processor, with the layers of this package; see inference_graph.py for the others."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor
 
 from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.layers import LEAK
-from automod_core.tiles.layers import TiledConvolution, affine, blur, halve, moments, suits
+from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, halve, suits
 from automod_core.tiles.machine import can_compile
 
-_TILED_FROM = 16  # pixels per side: below, the turned weights are larger than what is saved
-_CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _INPUTS = 8  # channels of the pictures that enter: three colours, and one that is 1 within the picture
 State = Mapping[str, Tensor]
-
-
-class Convolution(Protocol):
-    """3x3 convolution of scale * x + shift, then LeakyReLU."""
-
-    def __call__(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """(B, in, H, W) and factors (B, in), 1 and 0 if not given -> (B, out, H, W) in new memory."""
-
-
-class DirectConvolution:
-    """As TiledConvolution, for small maps."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, leak: float = LEAK, *, enlarges: bool = False) -> None:
-        self._weight, self._bias = weight.contiguous(memory_format=torch.channels_last), bias
-        self._leak, self._enlarges = leak, enlarges
-
-    def __call__(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """As TiledConvolution."""
-        if scale is not None and shift is not None:
-            x = torch.addcmul(shift[:, :, None, None], x, scale[:, :, None, None])
-        if self._enlarges:
-            x = F.interpolate(x, scale_factor=2)
-        y = F.conv2d(x, self._weight, self._bias, padding=1)
-        return y if self._leak == 1 else F.leaky_relu_(y, self._leak)
 
 
 class TiledBlock:
@@ -57,16 +29,17 @@ class TiledBlock:
             enlarges: whether it doubles the size of what enters.
         """
         weight, bias = state["conv0.weight"], state["conv0.bias"]
-        self._enlarges = enlarges
-        self._grow = _convolution(weight, bias, size, leak=1 if enlarges else LEAK, enlarges=enlarges)
-        self._conv = None if first else _convolution(state["conv1.weight"], state["conv1.bias"], size)
+        self._blurs, self._conv = enlarges, None
+        self._grow: Callable[[Tensor], Tensor]
+        if first:
+            self._grow = _Constant(weight, bias)
+        else:
+            source = size // 2 if enlarges else size
+            self._grow = TiledConvolution(weight, bias, 1 if enlarges else LEAK, source, enlarges=enlarges)
+            self._conv = TiledConvolution(state["conv1.weight"], state["conv1.bias"], LEAK, size)
         self._styles = [
             (state[f"style{i}.weight"] * gain, state[f"style{i}.bias"]) for i in range(2) if f"style{i}.weight" in state
         ]
-        self._constant = None
-        if first:  # what enters is the same for all pictures
-            ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE)
-            self._constant = self._grow(ones.contiguous(memory_format=torch.channels_last))
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
         """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
@@ -74,18 +47,28 @@ class TiledBlock:
 
     def grow(self, canvas: Tensor) -> Tensor:
         """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
-        if self._constant is not None:
-            return self._constant.expand(len(canvas), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self._grow(canvas)
-        return blur(x, LEAK) if self._enlarges else x
+        return blur(x, LEAK) if self._blurs else x
 
     def paint(self, x: Tensor, style: Tensor) -> Tensor:
         """The rest: what `grow` gave, which is left as it is, and a style (B, n) of norm 1 -> canvas that leaves."""
-        factors = _adain(x, F.linear(style, *self._styles[0]))
+        factors = adain(x, F.linear(style, *self._styles[0]))
         if self._conv is None:
             return affine(x, *factors)
         x = self._conv(x, *factors)
-        return affine(x, *_adain(x, F.linear(style, *self._styles[1])), out=x)
+        return affine(x, *adain(x, F.linear(style, *self._styles[1])), out=x)
+
+
+class _Constant:
+    """The first convolution of all, with LeakyReLU: what enters it is the same for all pictures."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE)
+        self._maps = F.leaky_relu_(F.conv2d(ones, weight, bias, padding=1), LEAK)
+
+    def __call__(self, canvas: Tensor) -> Tensor:
+        """(B, in, 4, 4), whose values do not matter -> (B, out, 4, 4)."""
+        return self._maps.expand(len(canvas), -1, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
 class TiledEncoder:
@@ -103,7 +86,7 @@ class TiledEncoder:
         entrance = torch.cat([state[f"from_rgb.{top}.weight"].flatten(1), state[f"from_rgb.{top}.bias"][:, None]], 1)
         joined = torch.einsum("ocij,ck->okij", first.double(), entrance.double()).float()
         weights[0] = F.pad(joined, (0, 0, 0, 0, 0, _INPUTS - joined.shape[1])), bias, size
-        self._convs = [_convolution(*w) for w in weights]
+        self._convs = [TiledConvolution(weight, bias, LEAK, size) for weight, bias, size in weights]
         last = state["stages.0.conv1.weight"], state["stages.0.conv1.bias"]
         self._to_code = (last[0].flatten(1).clone(), last[1])  # (n, C * 4 * 4)
 
@@ -125,24 +108,3 @@ def suits_tiles(channels: Sequence[int], device: torch.device, dtype: torch.dtyp
     """Whether all layers of a network with these channels can be done here."""
     exact = device.type == "cpu" and dtype == torch.float32
     return exact and all(suits(c, c) for c in channels) and can_compile()
-
-
-def _convolution(weight: Tensor, bias: Tensor, size: int, leak: float = LEAK, *, enlarges: bool = False) -> Convolution:
-    if size < _TILED_FROM:
-        return DirectConvolution(weight, bias, leak, enlarges=enlarges)
-    return TiledConvolution(weight, bias, leak, size // 2 if enlarges else size, enlarges=enlarges)
-
-
-def _adain(x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift (B, C) that give each map the standard deviation and the mean that a style (B, 2 C) asks for.
-
-    Source: Deep Automodulators, Eq. 3; the unbiased std is a fact of the published models.
-    """
-    mean, variance = moments(x)
-    count = x.shape[2] * x.shape[3]
-    asked, half = style.numpy(), style.shape[1] // 2
-    deviation, middle = asked[:, :half], asked[:, half:]
-    sure = variance > _CONSTANT * mean * mean  # else it is noise, which would be enlarged a million times
-    scale = np.divide(deviation, np.sqrt(variance * (count / (count - 1))), out=np.zeros_like(mean), where=sure)
-    shift = middle - scale * mean
-    return torch.from_numpy(scale.astype(np.float32)), torch.from_numpy(shift.astype(np.float32))

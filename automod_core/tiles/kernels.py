@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from automod_core.tiles.algorithms import Filtering, Matrix
-from automod_core.tiles.writer import FLOAT_BYTES, INT_BYTES, LANES, Int, Vector, Writer
+from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, INT_BYTES, LANES, Int, Vector, Writer
 
 COLUMNS = 2 * LANES  # of a matrix product that are computed at a time
 ROWS = 6  # of it; with two vectors each they fill 12 of the 16 registers of AVX2
 GROUPS = 8  # of COLUMNS whose products are summed up before they are finished, so that they stay in the cache
 COLOURS = 3
+_CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR = np.array([[0.25, 0.5, 0.25]])
 _HALF = np.array([[0.5, 0.5]])
 Body = Callable[..., None]
@@ -302,16 +303,52 @@ def blur(
 def moments(
     w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, centre: Int, sums: Int, squares: Int
 ) -> None:
-    """Add the sums of x - centre, and of its square, over rows of a picture; sums and squares are float64."""
-    with w.loop(last_row, start=first_row) as row, w.loop(channels, LANES) as c:
-        middle, line = w.load(centre + c * FLOAT_BYTES), x + (row * width * channels + c) * FLOAT_BYTES
+    """The sums of x - centre, and of its square, over rows of a picture; sums and squares are float64."""
+    with w.loop(channels, LANES) as c:
+        middle, column = w.load(centre + c * FLOAT_BYTES), x + c * FLOAT_BYTES
 
-        def add(j: Int, sums: list[Vector], middle: Vector = middle, line: Int = line) -> list[Vector]:
-            value = w.load(line + j * channels * FLOAT_BYTES) - middle
-            return [sums[0] + value, sums[1] + value * value]
+        def add_row(i: Int, sums: list[Vector], middle: Vector = middle, column: Int = column) -> list[Vector]:
+            line = column + (first_row + i) * width * channels * FLOAT_BYTES
 
-        for total, address in zip(w.fold(width, 2, add), (sums, squares), strict=True):
-            w.add_to_doubles(total, address + c * (2 * FLOAT_BYTES))
+            def add(j: Int, sums: list[Vector]) -> list[Vector]:
+                value = w.load(line + j * channels * FLOAT_BYTES) - middle
+                return [sums[0] + value, sums[1] + value * value]
+
+            row = w.fold(width, 2, add)  # few enough values for float32
+            return [total + part.wide() for total, part in zip(sums, row, strict=True)]
+
+        for total, address in zip(w.fold(last_row - first_row, 2, add_row, wide=True), (sums, squares), strict=True):
+            w.store(total, address + c * DOUBLE_BYTES)
+
+
+def adain(
+    w: Writer, sums: Int, squares: Int, parts: Int, pixels: Int, channels: Int, centre: Int, style: Int,
+    scale: Int, shift: Int,
+) -> None:  # fmt: skip
+    """Scale and shift of each map of a picture, out of what `moments` gave for its parts, and of a style.
+
+    A map that differs by rounding only becomes constant: its noise is not enlarged a million times.
+
+    Source: Deep Automodulators, Eq. 3; the unbiased standard deviation is a fact of the published models.
+    """
+    count = w.wide_number(pixels)
+    with w.loop(channels, LANES) as c:
+        own, place = c * FLOAT_BYTES, c * DOUBLE_BYTES
+
+        def add(i: Int, totals: list[Vector], place: Int = place) -> list[Vector]:
+            line = place + i * channels * DOUBLE_BYTES
+            return [
+                total + w.load(start + line, wide=True) for total, start in zip(totals, (sums, squares), strict=True)
+            ]
+
+        offset, square = (total / count for total in w.fold(parts, 2, add, wide=True))
+        mean = w.load(centre + own).wide() + offset
+        variance = (square - offset * offset) * count / (count - 1)
+        sure = variance - mean * mean * _CONSTANT
+        deviation, middle = (w.load(style + own + half * FLOAT_BYTES).wide() for half in (w.number(0), channels))
+        factor = (deviation / variance.root()).if_positive(sure)
+        w.store(factor.narrow(), scale + own)
+        w.store((middle - factor * mean).narrow(), shift + own)
 
 
 def halve(w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, y: Int) -> None:

@@ -5,19 +5,17 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from automod_core.tiles import compiled, kernels
 from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
 from automod_core.tiles.kernels import COLUMNS, ROWS
-from automod_core.tiles.writer import FLOAT_BYTES, LANES
+from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
 
-FloatArray = NDArray[np.float64]
-_DOUBLE_BYTES = 8
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
 _PIXEL_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
+_WORK = 1 << 24  # multiplications at least for each thread: to wake one takes as long as a million of them
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
 
 
@@ -64,7 +62,9 @@ class TiledConvolution:
         )
         how, y = self._how, _empty(batch, self._outputs, height * self._how.scale, width * self._how.scale)
         down, across = -(-height // how.step), -(-width // how.step)
-        rows, groups = _parts(batch * down, across, self._outputs // COLUMNS, torch.get_num_threads())
+        work = len(how.source) ** 2 * batch * down * across * self._inputs * self._outputs  # multiplications
+        threads = max(1, min(torch.get_num_threads(), work // _WORK))
+        rows, groups = _parts(batch * down, across, self._outputs // COLUMNS, threads)
         source = x.data_ptr(), height, width, self._inputs, scale.data_ptr(), shift.data_ptr()
         rest = [t.data_ptr() for t in (self._bias, self._leak, y)]
         weights = self._kernels.data_ptr()
@@ -105,25 +105,32 @@ def blur(x: Tensor, leak: float) -> Tensor:
     return y
 
 
-def moments(x: Tensor) -> tuple[FloatArray, FloatArray]:
-    """Mean and biased variance (B, C) of each map, float64."""
-    x = _laid_out(x)
+def adain(x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift (B, C) that give each map the standard deviation and the mean that a style (B, 2 C) asks for.
+
+    Source: Deep Automodulators, Eq. 3; the unbiased standard deviation is a fact of the published models.
+    """
+    x, style = _laid_out(x), style.contiguous()
     batch, channels, height, width = x.shape
     parts = _strips(*x.shape)
-    sums = np.zeros((2, len(parts), channels))  # numpy: for so few numbers it takes a tenth of the time that torch does
-    source, run, address = _Place(x), compiled.simple("moments"), sums.ctypes.data
+    sums, scale = torch.empty(2, len(parts), channels, dtype=torch.float64), torch.empty(batch, channels)
+    shift, source, address = torch.empty_like(scale), _Place(x), sums.data_ptr()
+    run, line = compiled.simple("moments"), channels * DOUBLE_BYTES
 
     def part(number: int) -> None:
         picture, first, last = parts[number]
-        start, places = (
-            source.at(picture),
-            [address + line * channels * _DOUBLE_BYTES for line in (number, len(parts) + number)],
-        )
-        run(start, width, channels, first, last, start, *places)  # the first pixel is near enough to the mean
+        start = source.at(picture)  # the first pixel is near enough to the mean
+        own = address + number * line
+        run(start, width, channels, first, last, start, own, own + len(parts) * line)
 
     share(part, len(parts))
-    mean, square = sums.reshape(2, batch, -1, channels).sum(2) / (height * width)
-    return mean + x.numpy()[:, :, 0, 0], np.maximum(square - mean * mean, 0)
+    factor, summand, asked, each = _Place(scale), _Place(shift), _Place(style), len(parts) // batch
+    for i in range(batch):
+        own = address + i * each * line
+        goal = factor.at(i), summand.at(i)
+        finish = compiled.simple("adain")
+        finish(own, own + len(parts) * line, each, height * width, channels, source.at(i), asked.at(i), *goal)
+    return scale, shift
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:

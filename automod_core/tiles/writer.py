@@ -12,7 +12,7 @@ from llvmlite import ir
 
 LANES = 8  # values in a vector
 FLOAT_BYTES = 4
-INT_BYTES = 8
+INT_BYTES = DOUBLE_BYTES = 8
 _INT, _FLOAT, _DOUBLE = ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _VECTOR, _WIDE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_DOUBLE, LANES)
 _FUSED = ("contract",)  # a product and a sum may become one instruction
@@ -61,20 +61,47 @@ class Int:
 
 
 class Vector:
-    """LANES float32 values."""
+    """LANES values, float32 or, if wide, float64."""
 
     def __init__(self, writer: "Writer", value: ir.Value) -> None:
         self.writer, self.value = writer, value
 
-    def __add__(self, other: "Vector") -> "Vector":
-        return Vector(self.writer, self.writer.builder.fadd(self.value, other.value, flags=_FUSED))
+    def _of(self, operation: Callable[..., ir.Value], other: "Vector | float") -> "Vector":
+        if not isinstance(other, Vector):
+            other = Vector(self.writer, self.value.type([float(other)] * LANES))
+        return Vector(self.writer, operation(self.value, other.value, flags=_FUSED))
 
-    def __sub__(self, other: "Vector") -> "Vector":
-        return Vector(self.writer, self.writer.builder.fsub(self.value, other.value, flags=_FUSED))
+    def __add__(self, other: "Vector | float") -> "Vector":
+        return self._of(self.writer.builder.fadd, other)
+
+    def __sub__(self, other: "Vector | float") -> "Vector":
+        return self._of(self.writer.builder.fsub, other)
 
     def __mul__(self, other: "Vector | float") -> "Vector":
-        factor = other if isinstance(other, Vector) else self.writer.constant(other)
-        return Vector(self.writer, self.writer.builder.fmul(self.value, factor.value, flags=_FUSED))
+        return self._of(self.writer.builder.fmul, other)
+
+    def __truediv__(self, other: "Vector | float") -> "Vector":
+        return self._of(self.writer.builder.fdiv, other)
+
+    def root(self) -> "Vector":
+        """The square root, of wide vectors."""
+        name, module = f"llvm.sqrt.v{LANES}f64", self.writer.builder.module
+        function = module.globals.get(name) or ir.Function(module, ir.FunctionType(_WIDE, [_WIDE]), name)
+        return Vector(self.writer, self.writer.builder.call(function, [self.value]))
+
+    def if_positive(self, sign: "Vector") -> "Vector":
+        """These values where `sign` is above 0, and 0 where it is not."""
+        zero = self.value.type([0.0] * LANES)
+        above = self.writer.builder.fcmp_ordered(">", sign.value, sign.value.type([0.0] * LANES))
+        return Vector(self.writer, self.writer.builder.select(above, self.value, zero))
+
+    def wide(self) -> "Vector":
+        """As float64."""
+        return Vector(self.writer, self.writer.builder.fpext(self.value, _WIDE))
+
+    def narrow(self) -> "Vector":
+        """As float32."""
+        return Vector(self.writer, self.writer.builder.fptrunc(self.value, _VECTOR))
 
     def leaky(self, leak: "Vector") -> "Vector":
         """LeakyReLU with a factor for negative values, at most 1."""
@@ -97,18 +124,15 @@ class Writer:
         """The same value in all lanes."""
         return Vector(self, _VECTOR([float(value)] * LANES))
 
-    def load(self, address: Int) -> Vector:
+    def load(self, address: Int, *, wide: bool = False) -> Vector:
         """LANES values that lie at an address."""
-        value = self.builder.load(self._pointer(address), typ=_VECTOR)
+        value = self.builder.load(self._pointer(address), typ=_WIDE if wide else _VECTOR)
         value.align = FLOAT_BYTES
         return Vector(self, value)
 
     def spread(self, address: Int) -> Vector:
         """The value at an address, in all lanes."""
-        value = self.builder.load(self._pointer(address), typ=_FLOAT)
-        nothing, first = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)
-        vector = self.builder.insert_element(nothing, value, first(0))
-        return Vector(self, self.builder.shuffle_vector(vector, nothing, ir.VectorType(first, LANES)([0] * LANES)))
+        return self._in_all_lanes(self.builder.load(self._pointer(address), typ=_FLOAT), _VECTOR)
 
     def store(self, value: Vector, address: Int) -> None:
         """Put LANES values at an address."""
@@ -136,13 +160,14 @@ class Writer:
         """The whole number at an address."""
         return Int(self, self.builder.load(self._pointer(address), typ=_INT))
 
-    def add_to_doubles(self, value: Vector, address: Int) -> None:
-        """Add to LANES float64 values at an address."""
-        pointer = self._pointer(address)
-        before = self.builder.load(pointer, typ=_WIDE)
-        before.align = FLOAT_BYTES
-        total = self.builder.fadd(before, self.builder.fpext(value.value, _WIDE))
-        self.builder.store(total, pointer).align = FLOAT_BYTES
+    def wide_number(self, value: Int) -> Vector:
+        """A whole number as float64, in all lanes."""
+        return self._in_all_lanes(self.builder.sitofp(value.value, _DOUBLE), _WIDE)
+
+    def _in_all_lanes(self, value: ir.Value, kind: ir.Type) -> Vector:
+        nothing, first = ir.Constant(kind, ir.Undefined), ir.IntType(32)
+        vector = self.builder.insert_element(nothing, value, first(0))
+        return Vector(self, self.builder.shuffle_vector(vector, nothing, ir.VectorType(first, LANES)([0] * LANES)))
 
     def _pointer(self, address: Int) -> ir.Value:
         return self.builder.inttoptr(address.value, ir.PointerType())
@@ -162,19 +187,21 @@ class Writer:
         builder.cbranch(following < stop, body, after)
         builder.position_at_end(after)
 
-    def fold(self, count: Int, values: int, change: Callable[[Int, list[Vector]], list[Vector]]) -> list[Vector]:
+    def fold(
+        self, count: Int, values: int, change: Callable[[Int, list[Vector]], list[Vector]], *, wide: bool = False
+    ) -> list[Vector]:
         """Start with vectors of zeros and change them for 0 ... count - 1, count >= 1; they stay in registers."""
-        builder = self.builder
+        builder, kind = self.builder, _WIDE if wide else _VECTOR
         before, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.branch(body)
         builder.position_at_end(body)
-        number, phis = builder.phi(_INT), [builder.phi(_VECTOR) for _ in range(values)]
+        number, phis = builder.phi(_INT), [builder.phi(kind) for _ in range(values)]
         changed = change(Int(self, number), [Vector(self, phi) for phi in phis])
         following = Int(self, number) + 1
         number.add_incoming(_INT(0), before)
         number.add_incoming(following.value, builder.block)
         for phi, value in zip(phis, changed, strict=True):
-            phi.add_incoming(_VECTOR([0.0] * LANES), before)
+            phi.add_incoming(kind([0.0] * LANES), before)
             phi.add_incoming(value.value, builder.block)
         builder.cbranch(following < count, body, after)
         builder.position_at_end(after)

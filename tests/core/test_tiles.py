@@ -15,7 +15,7 @@ from automod_core.model_file import expected_shapes
 from automod_core.tiles import crew, graph, layers, machine
 from automod_core.tiles.algorithms import Filtering, enlarging, same
 from automod_core.tiles.graph import TiledBlock, suits_tiles
-from automod_core.tiles.layers import TiledConvolution, affine, blur, halve, moments, to_rgb
+from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, halve, to_rgb
 
 CPU = torch.device("cpu")
 
@@ -145,16 +145,19 @@ def test_blur_halve_affine_and_colours(threads: int, shape: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize("size", [(1, 3), (4, 4), (96, 160)])
-def test_moments(threads: int, size: tuple[int, int]) -> None:
-    x = numbers(2, 8, *size) * 2 + 1
+def test_adain(threads: int, size: tuple[int, int]) -> None:
+    x, style = numbers(2, 16, *size) * 2 + 1, numbers(2, 32, seed=1)
     x[:, 1] = x[:, 1] * 1e-3 + 500  # a narrow map, far from 0
-    x[:, 2] = 3.0  # a constant one
+    x[:, 2:4] = 3.0  # constant ones
+    x[0, 3, 0, 0] = 3.0 + 2e-7  # but for rounding
     x = x.contiguous(memory_format=torch.channels_last)
-    mean, variance = map(torch.from_numpy, moments(x))
-    exact = x.double()
-    torch.testing.assert_close(mean, exact.mean((2, 3)), atol=1e-6, rtol=1e-9)
-    torch.testing.assert_close(variance, exact.var((2, 3), unbiased=False), atol=1e-12, rtol=1e-5)
-    assert (variance[:, 2] == 0).all()
+    scale, shift = (factor.double() for factor in adain(x, style))
+    std, mean = torch.std_mean(x.double(), dim=(2, 3))  # unbiased
+    asked, middle = style.double().chunk(2, dim=1)
+    wanted = asked / std
+    wanted[:, 2:4] = 0  # noise is not enlarged
+    torch.testing.assert_close(scale, wanted, atol=0, rtol=2e-5)
+    torch.testing.assert_close(shift, middle - wanted * mean, atol=1e-6, rtol=2e-5)
 
 
 def test_what_cannot_be_done_here_is_refused() -> None:
