@@ -131,10 +131,18 @@ def make_engine() -> EngineLike:
     # OpenMP's threads wait for one another by spinning; on two cores with another busy program, a picture then took
     # 900 ms instead of 20. Read when the library is loaded, so it has to be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    threading.Thread(target=_compile_kernels, name="kernels").start()  # it hardly holds Python's lock
     torch_libraries.load()
     from automod_studio.workers.engine import Engine
 
     return Engine()
+
+
+def _compile_kernels() -> None:
+    """Make the machine code that models want, while PyTorch is imported."""
+    from automod_core.tiles.compiled import compile_all
+
+    compile_all()
 
 
 def start_log() -> None:

@@ -7,7 +7,7 @@ import gc
 from importlib import import_module
 
 #: Modules with libraries of the system in them that the window and the worker need soon after the first paint.
-_WITH_LIBRARIES = ("decimal", "hashlib", "numpy", "PIL.ImageCms", "safetensors")
+_WITH_LIBRARIES = ("decimal", "hashlib", "llvmlite.binding", "numpy", "PIL.ImageCms", "safetensors")
 
 
 def begin() -> None:

@@ -30,8 +30,14 @@ class _Grid:
     row: Int
     column: Int
 
-    def at(self, i: Int | int, j: Int | int) -> Int:
+    def at(self, i: Int, j: Int) -> Int:
         return self.address + (self.row * i + self.column * j) * FLOAT_BYTES
+
+    def tile(self, side: int) -> list[list[Int]]:
+        """Addresses of the first rows and columns."""
+        columns = [self.column * (j * FLOAT_BYTES) for j in range(side)]
+        rows = [self.address + self.row * (i * FLOAT_BYTES) for i in range(side)]
+        return [[row + column for column in columns] for row in rows]
 
 
 @dataclass(frozen=True)
@@ -121,8 +127,9 @@ def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int) -> N
         corner = (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels + c
         before = _Grid(strip + corner * FLOAT_BYTES, tiles.length * channels, channels)
         after = _in_blocks(turned + c * FLOAT_BYTES, tile, channels, points)
+        places = after.tile(points)
         for i, j, value in _both_sides(w, tiles.how.data, before):
-            w.store(value, after.at(i, j))
+            w.store(value, places[i][j])
 
 
 def _multiply_all(
@@ -180,8 +187,9 @@ def _put(
     """Store a tile, or as many of its rows and columns as lie inside the picture."""
 
     def whole() -> None:
+        places = goal.tile(side)
         for i, j, value in values:
-            w.store(value, goal.at(i, j))
+            w.store(value, places[i][j])
 
     def part() -> None:
         for i, j, value in values:
@@ -209,9 +217,9 @@ def _multiply(w: Writer, a: Int, b: Int, c: Int, depth: Int, columns: Int) -> No
 def _both_sides(w: Writer, matrix: Matrix, x: _Grid) -> list[tuple[int, int, Vector]]:
     """Row, column and value of all vectors of M X M^T, for a fixed M (n, t) and t x t vectors X."""
     count, side = len(matrix), len(matrix[0])
-    columns = []  # of M X
+    sources, columns = x.tile(side), []  # of M X
     for j in range(side):
-        column = [w.load(x.at(i, j)) for i in range(side)]
+        column = [w.load(sources[i][j]) for i in range(side)]
         columns.append([_weighted(weights, column) for weights in matrix])
     places = [(i, j) for i in range(count) for j in range(count)]
     return [(i, j, _weighted(matrix[j], [column[i] for column in columns])) for i, j in places]
