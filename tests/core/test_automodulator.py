@@ -1,5 +1,6 @@
 """The loaded model: devices, shapes, chunks."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from automod_core.automodulator import Automodulator, choose_device, load_model
 from automod_core.errors import UserError
 from automod_core.latent import codes_from_prior, fit_prior, random_codes
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, read_model, save_model
+from automod_core.paths import default_model_path
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +148,13 @@ def test_random_codes_come_from_the_prior_of_the_file(other_model_path: Path, tm
     assert torch.equal(model.random_codes(3, seed=4), codes_from_prior(mean, factor, 3, seed=4))
     z = random_codes(2, 16, seed=0)
     assert torch.equal(model.decode(z), load_model(other_model_path, "cpu").decode(z))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells what is mapped on Linux only")
+@pytest.mark.parametrize("path", [None, default_model_path()])
+def test_the_file_of_a_loaded_model_is_let_go(path: Path | None, tiny_model_path: Path) -> None:
+    path = path or tiny_model_path
+    model = load_model(path, "cpu")
+    gc.collect()
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    assert model.decode(model.random_codes(1, seed=0)).isfinite().all()
