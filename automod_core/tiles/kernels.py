@@ -16,6 +16,7 @@ COLUMNS = 2 * LANES  # of a matrix product that are computed at a time
 ROWS = 6  # of it; with two vectors each they fill 12 of the 16 registers of AVX2
 GROUPS = 8  # of COLUMNS whose products are summed up before they are finished, so that they stay in the cache
 COLOURS = 3
+BLURRED = 4  # rows that are cut out together
 _CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR = np.array([[0.25, 0.5, 0.25]])
 _HALF = np.array([[0.5, 0.5]])
@@ -300,12 +301,15 @@ def blur(
     y: Int,
 ) -> None:
     """Weigh 3x3 pixels of rows of a picture with [1 2 1]^T [1 2 1] / 16, then LeakyReLU."""
-    slope, length = w.spread(leak), width + 2
-    with w.loop(last_row, start=first_row) as row:
-        _frame(w, _Picture(x, height, width, channels), row - 1, (3, length), strip)
-        with w.loop(width * channels, LANES) as i:
-            ((_, _, value),) = _both_sides(w, _BLUR, _Grid(strip + i * FLOAT_BYTES, length * channels, channels))
-            w.store(value.leaky(slope), y + (row * width * channels + i) * FLOAT_BYTES)
+    slope, length, picture = w.spread(leak), width + 2, _Picture(x, height, width, channels)
+    with w.loop(last_row, BLURRED, start=first_row) as top:
+        _frame(w, picture, top - 1, (BLURRED + 2, length), strip)
+        with w.loop((last_row - top).at_most(BLURRED)) as i:
+            before, after = strip + i * length * channels * FLOAT_BYTES, y + (top + i) * width * channels * FLOAT_BYTES
+            with w.loop(width * channels, LANES) as j:
+                place = j * FLOAT_BYTES
+                ((_, _, value),) = _both_sides(w, _BLUR, _Grid(before + place, length * channels, channels))
+                w.store(value.leaky(slope), after + place)
 
 
 def moments(

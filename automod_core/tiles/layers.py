@@ -98,7 +98,7 @@ def blur(x: Tensor, leak: float) -> Tensor:
     source, goal, leak_at = _Place(x), _Place(y), slope.data_ptr()
 
     def part(picture: int, first: int, last: int) -> None:
-        strip = space.address("strip", 3 * (width + 2) * channels)
+        strip = space.address("strip", (kernels.BLURRED + 2) * (width + 2) * channels)
         run(source.at(picture), height, width, channels, first, last, leak_at, strip, goal.at(picture))
 
     _share_rows(part, y)
