@@ -100,6 +100,8 @@ class Feature(Part):
         dock.setWidget(self.widget)
         dock.visibilityChanged.connect(self._visibility_changed)
         dock.topLevelChanged.connect(lambda _floating: self._visibility_changed(self._seen))
+        if not dock.visibleRegion().isEmpty():  # of a dock that can be seen already, Qt says nothing more
+            self._visibility_changed(True)
 
     def show_panel(self) -> None:
         """Bring the panel to the front and give it the focus."""

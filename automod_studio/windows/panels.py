@@ -71,10 +71,7 @@ class Panels:
 
     def _behind_others(self) -> set[str]:
         """Titles of the docks that lie behind the tab of another."""
-        behind: set[str] = set()
-        in_front: set[str] = set()
         # A layout that is restored leaves the bar of the one before: what is in front in either counts.
-        for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            behind |= {bar.tabText(i) for i in range(bar.count())}
-            in_front.add(bar.tabText(bar.currentIndex()))
-        return behind - in_front
+        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        in_front = {bar.tabText(bar.currentIndex()) for bar in bars}
+        return {title for title, dock in self.docks.items() if self._window.tabifiedDockWidgets(dock)} - in_front

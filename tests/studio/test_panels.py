@@ -1,8 +1,13 @@
 """Panels that are not seen at first are made after the first paint, and that is not seen either."""
 
-from PySide6.QtWidgets import QApplication
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDockWidget
 
 from automod_studio.features.table import PANELS
+from automod_studio.windows.main_window import MainWindow
 
 ALL = [row.title for row in PANELS]
 
@@ -31,6 +36,47 @@ def test_the_panel_that_was_in_front_is_there_at_once(open_window, make_window) 
     second = make_window()
     assert "Grid" in second.features
     assert not {"Attributes", "Path"} & set(second.features)
+
+
+def dock_right(window: MainWindow, dock: QDockWidget) -> None:
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+
+
+def put_under_photos(window: MainWindow, dock: QDockWidget) -> None:
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+
+
+def float_alone(_window: MainWindow, dock: QDockWidget) -> None:
+    dock.setFloating(True)
+    dock.show()
+
+
+@pytest.mark.parametrize(
+    ("title", "move"), [("History", dock_right), ("Path", put_under_photos), ("History", float_alone)]
+)
+def test_a_panel_that_was_moved_is_not_blank_next_time(
+    make_window, title: str, move: Callable[[MainWindow, QDockWidget], None]
+) -> None:
+    first = make_window()
+    QApplication.processEvents()
+    move(first, first.docks[title])
+    QApplication.processEvents()
+    first.close()
+    second = make_window()
+    assert title in second.features
+    second.complete()
+    QApplication.processEvents()
+    assert second.features[title].is_seen
+    assert not second.features[title]._stale
+
+
+def test_a_panel_that_is_made_when_it_can_be_seen_shows_the_document(make_window) -> None:
+    window = make_window()
+    window.docks["Grid"].raise_()
+    QApplication.processEvents()
+    window.complete()
+    QApplication.processEvents()
+    assert {title for title in ALL if window.features[title].is_seen} == {"Mix", "Attributes", "Grid"}
 
 
 def test_what_the_menus_offer_works_before_the_window_is_complete(make_window) -> None:
