@@ -110,7 +110,8 @@ class Canvas(QWidget):
             self._rescaled()
         if before != ("", self._result_title, True):
             self._describe()
-        self.update(self.picture_rect().toAlignedRect() if is_alone else self.rect())
+        stays = is_alone and before[1] == self._result_title  # its label may be wider than the picture
+        self.update(self.picture_rect().toAlignedRect() if stays else self.rect())
 
     def clear(self) -> None:
         """Forget every picture."""
