@@ -152,6 +152,8 @@ class Automodulator:
         Raises:
             ValueError: the pictures have another shape.
         """
+        if not len(images):
+            return torch.empty(0, self.code_size, device=self.device)
         chunks = self._as_images(images).split(max(1, _CHUNK_PIXELS // self.resolution**2))
         return torch.cat([self._encoder(chunk.to(self.device, torch.float32)) for chunk in chunks])
 

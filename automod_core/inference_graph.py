@@ -16,15 +16,17 @@ from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.convolutions import Convolution, Same, Transposed
 from automod_core.hand_gradients import VARIANCE_FLOOR
 from automod_core.layers import LEAK
-from automod_core.tiles.graph import TiledBlock, TiledEncoder, suits_tiles
+from automod_core.tiles.graph import TiledBlock, TiledEncoder, style_map, suits_tiles
+from automod_core.tiles.kernels import CONSTANT
 from automod_core.tiles.layers import to_rgb
 
-_CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 State = Mapping[str, Tensor]
 
 
 class DecoderGraph:
     """theta, compiled: styles (B, n_blocks, n) -> pictures (B, 3, R, R), nominally in [-1, 1].
+
+    No gradient goes through it.
 
     Source: Deep Automodulators, Sec. 3.1 and App. A.
 
@@ -103,10 +105,10 @@ class BlockGraph:
         self._grow: Convolution = Transposed(weight, bias, dtype) if enlarges else Same(weight, bias, dtype)
         self._blur = _blur_kernel(len(bias), dtype, weight.device) if enlarges else None
         self._conv: Convolution | None = None
-        self._styles = [_style_map(state, 0, gain)]
+        self._styles = [style_map(state, 0, gain)]
         if not first:
             self._conv = Same(state["conv1.weight"], state["conv1.bias"], dtype)
-            self._styles.append(_style_map(state, 1, gain))
+            self._styles.append(style_map(state, 1, gain))
         self._constant = None
         if first:  # what enters is the same for all pictures
             ones = torch.ones(1, weight.shape[1], BASE_SIZE, BASE_SIZE, dtype=dtype, device=weight.device)
@@ -199,7 +201,7 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, (2, 3), keepdim=True)
         deviation, middle = style[:, :, None, None].chunk(2, dim=1)
         scale = deviation / variance.sqrt()
-        scale = scale.masked_fill(variance <= _CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
+        scale = scale.masked_fill(variance <= CONSTANT * mean.square(), 0)  # not noise, enlarged a million times
         return torch.addcmul(middle - scale * mean, x, scale)
     scale, shift = (half.reshape(b, c) for half in style.chunk(2, dim=1))
     scale = scale * ((h * w - 1) / (h * w)) ** 0.5  # the kernel divides by the biased std
@@ -215,10 +217,6 @@ def _normalised(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 def _leaky(x: Tensor) -> Tensor:
     """LeakyReLU in place of what a convolution gave, which nothing else needs."""
     return F.leaky_relu_(x, LEAK)
-
-
-def _style_map(state: State, number: int, gain: float) -> tuple[Tensor, Tensor]:
-    return state[f"style{number}.weight"] * gain, state[f"style{number}.bias"]
 
 
 def _blur_kernel(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -61,10 +61,8 @@ def run(
     started_s = time.perf_counter() if started_s is None else started_s
     keep_freed_memory()  # before there is a second thread
     start_log()
-    app = QApplication.instance() or QApplication([APP_NAME])
-    assert isinstance(app, QApplication)
     settings = Settings()
-    dress(app, settings)
+    app = make_application(settings)
     service = EngineService(make_engine)
     studio = Studio(service, settings)
     if options.device:
@@ -77,10 +75,7 @@ def run(
         print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
     if watch is not None:
         watch(window)
-    window.first_painted.connect(quick_start.load_libraries)
-    window.first_painted.connect(service.start)
-    window.completed.connect(limit_log)
-    window.completed.connect(lambda: begin(window, options.paths))
+    follow(window, service, options.paths)
     studio.ready.connect(garbage.freeze)
     window.show()
     try:
@@ -90,6 +85,22 @@ def run(
         boundary.remove()
         shiboken6.delete(window)  # before what it shows goes away
         garbage.stop()
+
+
+def make_application(settings: Settings) -> QApplication:
+    """Qt's application, dressed as this program."""
+    app = QApplication.instance() or QApplication([APP_NAME])
+    assert isinstance(app, QApplication)
+    dress(app, settings)
+    return app
+
+
+def follow(window: MainWindow, service: EngineService, paths: Sequence[Path]) -> None:
+    """Let what takes long follow the first paint, in this order."""
+    window.first_painted.connect(quick_start.load_libraries)
+    window.first_painted.connect(service.start)
+    window.completed.connect(limit_log)
+    window.completed.connect(lambda: begin(window, paths))
 
 
 def begin(window: MainWindow, paths: Sequence[Path]) -> None:
@@ -131,18 +142,25 @@ def make_engine() -> EngineLike:
     # OpenMP's threads wait for one another by spinning; on two cores with another busy program, a picture then took
     # 900 ms instead of 20. Read when the library is loaded, so it has to be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    threading.Thread(target=_compile_kernels, name="kernels").start()  # it hardly holds Python's lock
-    torch_libraries.load()
-    from automod_studio.workers.engine import Engine
+    kernels = threading.Thread(target=_compile_kernels, name="kernels")
+    kernels.start()
+    try:
+        torch_libraries.load()
+        from automod_studio.workers.engine import Engine
 
-    return Engine()
+        return Engine()
+    finally:
+        kernels.join()
 
 
 def _compile_kernels() -> None:
-    """Make the machine code that models want, while PyTorch is imported."""
-    from automod_core.tiles.compiled import compile_all
+    """Make the machine code that models want, while PyTorch is imported; two thirds of it without Python's lock."""
+    try:
+        from automod_core.tiles.compiled import compile_all
 
-    compile_all()
+        compile_all()
+    except Exception:  # noqa: BLE001 - thread boundary: a model that is loaded makes what it wants itself, or says why
+        log.exception("no machine code was made ahead")
 
 
 def start_log() -> None:

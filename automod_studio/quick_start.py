@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import builtins
 import gc
+from contextlib import suppress
 from importlib import import_module
 
 #: Modules with libraries of the system in them that the window and the worker need soon after the first paint.
 _WITH_LIBRARIES = ("decimal", "hashlib", "llvmlite.binding", "numpy", "PIL.ImageCms", "safetensors")
+#: Small libraries of Python itself that the rest of the window wants; which of them there are depends on the system.
+_OF_PYTHON = (
+    *("_csv", "_heapq", "_posixsubprocess", "_queue", "_socket", "array", "fcntl", "grp", "mmap", "resource"),
+    "select",
+)
 
 
 def begin() -> None:
@@ -21,6 +27,16 @@ def begin() -> None:
 
 
 def load_libraries() -> None:
-    """Load what is needed next, before the worker loads PyTorch's libraries: all others would have to wait for them."""
+    """Load what is needed next, before the worker loads PyTorch's libraries: all others would have to wait for them.
+
+    Python does not let go of its lock while it waits to load a library. So one small import, on any thread, would hold
+    up the window for as long as PyTorch's libraries take.
+    """
     for name in _WITH_LIBRARIES:
         import_module(name)
+    for name in _OF_PYTHON:
+        with suppress(ImportError):
+            import_module(name)
+    from automod_core.tiles.machine import can_compile
+
+    can_compile()  # it opens a library, and remembers its answer

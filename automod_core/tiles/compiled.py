@@ -1,5 +1,6 @@
 """The functions that the layers call, each compiled once in a process. Does not import PyTorch."""
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -44,6 +45,15 @@ def compile_all() -> None:
         convolution(how)
     for name in _SIMPLE:
         simple(name)
+
+
+def _new_lock() -> None:
+    global _lock  # noqa: PLW0603 - a forked process must not wait for a thread that did not come along
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 def _once(key: object, body: Callable[[], kernels.Body]) -> Function:

@@ -3,12 +3,11 @@
 import itertools
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
@@ -40,22 +39,31 @@ def _helpers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - threads do n
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=THREAD_NAME)
 
 
-def share(part: Callable[[int], None], count: int) -> None:
-    """Call part(0) ... part(count - 1) on as many threads as torch uses, this one among them, and wait for all."""
-    threads = min(count, torch.get_num_threads())
-    if threads == 1:
-        for number in range(count):
-            part(number)
-        return
+def share(part: Callable[[int], None], count: int, threads: int, owners: Sequence[object] = ()) -> None:
+    """Call part(0) ... part(count - 1) on some threads, this one among them, and wait for all.
+
+    Args:
+        part: does a part; may raise.
+        count: number of parts.
+        threads: at most so many.
+        owners: what owns the memory that parts work on; kept until the last thread has ended, whatever happens here.
+    """
     numbers = itertools.count()
 
-    def work() -> None:
+    def work(owners: Sequence[object] = owners) -> None:  # noqa: ARG001 - kept
         while (number := next(numbers)) < count:
             part(number)
 
-    others = [_helpers(os.getpid()).submit(work) for _ in range(threads - 1)]
+    others: list[Future[None]] = []
+    try:
+        while len(others) < min(count, threads) - 1:
+            others.append(_helpers(os.getpid()).submit(work))
+    except RuntimeError:
+        pass  # no more threads, or the interpreter is ending: those that are there do it
     try:
         work()
     finally:
-        for other in others:
-            other.result()
+        working = [other for other in others if not other.cancel()]  # nothing is left for those that have not begun
+        wait(working)
+    for other in working:
+        other.result()

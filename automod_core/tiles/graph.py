@@ -37,9 +37,7 @@ class TiledBlock:
             source = size // 2 if enlarges else size
             self._grow = TiledConvolution(weight, bias, 1 if enlarges else LEAK, source, enlarges=enlarges)
             self._conv = TiledConvolution(state["conv1.weight"], state["conv1.bias"], LEAK, size)
-        self._styles = [
-            (state[f"style{i}.weight"] * gain, state[f"style{i}.bias"]) for i in range(2) if f"style{i}.weight" in state
-        ]
+        self._styles = [style_map(state, i, gain) for i in range(1 if first else 2)]
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
         """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
@@ -92,7 +90,7 @@ class TiledEncoder:
 
     def steps(self, images: Tensor) -> Iterator[Tensor]:
         """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
-        x = F.pad(images, (0, 0, 0, 0, 0, _INPUTS - 3))
+        x = F.pad(images.to(torch.float32), (0, 0, 0, 0, 0, _INPUTS - 3))
         x[:, 3] = 1
         x = x.contiguous(memory_format=torch.channels_last)
         for conv0, conv1 in zip(self._convs[:-1:2], self._convs[1::2], strict=True):
@@ -108,3 +106,8 @@ def suits_tiles(channels: Sequence[int], device: torch.device, dtype: torch.dtyp
     """Whether all layers of a network with these channels can be done here."""
     exact = device.type == "cpu" and dtype == torch.float32
     return exact and all(suits(c, c) for c in channels) and can_compile()
+
+
+def style_map(state: State, number: int, gain: float) -> tuple[Tensor, Tensor]:
+    """Weight (2 C, n) and bias (2 C,) of what turns a style into deviations and means."""
+    return state[f"style{number}.weight"] * gain, state[f"style{number}.bias"]

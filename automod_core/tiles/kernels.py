@@ -17,7 +17,7 @@ ROWS = 6  # of it; with two vectors each they fill 12 of the 16 registers of AVX
 GROUPS = 8  # of COLUMNS whose products are summed up before they are finished, so that they stay in the cache
 COLOURS = 3
 BLURRED = 4  # rows that are cut out together
-_CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
+CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR = np.array([[0.25, 0.5, 0.25]])
 _HALF = np.array([[0.5, 0.5]])
 Body = Callable[..., None]
@@ -313,11 +313,15 @@ def blur(
 
 
 def moments(
-    w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, centre: Int, sums: Int, squares: Int
+    w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, sums: Int, squares: Int
 ) -> None:
-    """The sums of x - centre, and of its square, over rows of a picture; sums and squares are float64."""
+    """The sums of x - centre, and of its square, over rows of a picture; sums and squares are float64.
+
+    The centre is the mean of the picture's first row, near enough to that of all for squares to keep their digits.
+    """
     with w.loop(channels, LANES) as c:
-        middle, column = w.load(centre + c * FLOAT_BYTES), x + c * FLOAT_BYTES
+        column = x + c * FLOAT_BYTES
+        middle = _row_mean(w, column, width, channels)
 
         def add_row(i: Int, sums: list[Vector], middle: Vector = middle, column: Int = column) -> list[Vector]:
             line = column + (first_row + i) * width * channels * FLOAT_BYTES
@@ -333,8 +337,17 @@ def moments(
             w.store(total, address + c * DOUBLE_BYTES)
 
 
+def _row_mean(w: Writer, column: Int, width: Int, channels: Int) -> Vector:
+    """The mean of LANES channels over the first row of a picture, float32."""
+
+    def add(j: Int, sums: list[Vector]) -> list[Vector]:
+        return [sums[0] + w.load(column + j * channels * FLOAT_BYTES)]
+
+    return w.fold(width, 1, add)[0] / w.wide_number(width).narrow()
+
+
 def adain(
-    w: Writer, sums: Int, squares: Int, parts: Int, pixels: Int, channels: Int, centre: Int, style: Int,
+    w: Writer, x: Int, height: Int, width: Int, channels: Int, parts: Int, sums: Int, squares: Int, style: Int,
     scale: Int, shift: Int,
 ) -> None:  # fmt: skip
     """Scale and shift of each map of a picture, out of what `moments` gave for its parts, and of a style.
@@ -343,20 +356,18 @@ def adain(
 
     Source: Deep Automodulators, Eq. 3; the unbiased standard deviation is a fact of the published models.
     """
-    count = w.wide_number(pixels)
+    count = w.wide_number(height * width)
     with w.loop(channels, LANES) as c:
         own, place = c * FLOAT_BYTES, c * DOUBLE_BYTES
 
         def add(i: Int, totals: list[Vector], place: Int = place) -> list[Vector]:
             line = place + i * channels * DOUBLE_BYTES
-            return [
-                total + w.load(start + line, wide=True) for total, start in zip(totals, (sums, squares), strict=True)
-            ]
+            return [t + w.load(start + line, wide=True) for t, start in zip(totals, (sums, squares), strict=True)]
 
         offset, square = (total / count for total in w.fold(parts, 2, add, wide=True))
-        mean = w.load(centre + own).wide() + offset
+        mean = _row_mean(w, x + own, width, channels).wide() + offset
         variance = (square - offset * offset) * count / (count - 1)
-        sure = variance - mean * mean * _CONSTANT
+        sure = variance - mean * mean * CONSTANT
         deviation, middle = (w.load(style + own + half * FLOAT_BYTES).wide() for half in (w.number(0), channels))
         factor = (deviation / variance.root()).if_positive(sure)
         w.store(factor.narrow(), scale + own)

@@ -14,7 +14,7 @@ from automod_core.tiles.kernels import COLUMNS, ROWS
 from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
 
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
-_PIXEL_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
+_VALUES = 1 << 18  # that a thread takes at a time where there are no weights
 _WORK = 1 << 24  # multiplications at least for each thread: to wake one takes as long as a million of them
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
 
@@ -49,21 +49,21 @@ class TiledConvolution:
         self._how = _algorithm(size, enlarges=enlarges)
         self._run = compiled.convolution(self._how)
         self._kernels = _turned(weight, self._how)
-        self._bias, self._leak = bias.contiguous(), torch.tensor([leak], dtype=torch.float32)
+        self._bias, self._leak = _floats(bias, self._outputs), torch.tensor([leak], dtype=torch.float32)
         self._factors = torch.ones(self._inputs), torch.zeros(self._inputs)
 
     def __call__(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """Convolve scale * x + shift, both (B, in), 1 and 0 if not given; outside of the picture is 0 all the same."""
-        x = _laid_out(x)
+        x = _laid_out(x, self._inputs)
         batch, _, height, width = x.shape
         scale, shift = (
-            (default.expand(batch, -1) if given is None else given).contiguous()
+            _floats(default.expand(batch, -1) if given is None else given, batch, self._inputs)
             for default, given in zip(self._factors, (scale, shift), strict=True)
         )
         how, y = self._how, _empty(batch, self._outputs, height * self._how.scale, width * self._how.scale)
         down, across = -(-height // how.step), -(-width // how.step)
         work = len(how.source) ** 2 * batch * down * across * self._inputs * self._outputs  # multiplications
-        threads = max(1, min(torch.get_num_threads(), work // _WORK))
+        threads = _threads(work // _WORK)
         rows, groups = _parts(batch * down, across, self._outputs // COLUMNS, threads)
         source = x.data_ptr(), height, width, self._inputs, scale.data_ptr(), shift.data_ptr()
         rest = [t.data_ptr() for t in (self._bias, self._leak, y)]
@@ -73,7 +73,7 @@ class TiledConvolution:
             bounds = *rows[number // len(groups)], *groups[number % len(groups)]
             self._run(*source, *bounds, weights, self._outputs, *rest, *self._room(*bounds, across))
 
-        share(part, len(rows) * len(groups))
+        share(part, len(rows) * len(groups), threads, (self, x, scale, shift, y))
         return y
 
     def _room(self, first_row: int, last_row: int, first_group: int, last_group: int, across: int) -> list[int]:
@@ -101,7 +101,7 @@ def blur(x: Tensor, leak: float) -> Tensor:
         strip = space.address("strip", (kernels.BLURRED + 2) * (width + 2) * channels)
         run(source.at(picture), height, width, channels, first, last, leak_at, strip, goal.at(picture))
 
-    _share_rows(part, y)
+    _share_rows(part, y, x, slope)
     return y
 
 
@@ -110,42 +110,41 @@ def adain(x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Deep Automodulators, Eq. 3; the unbiased standard deviation is a fact of the published models.
     """
-    x, style = _laid_out(x), style.contiguous()
+    x = _laid_out(x)
     batch, channels, height, width = x.shape
-    parts = _strips(*x.shape)
+    style, parts = _floats(style, batch, 2 * channels), _strips(*x.shape)
     sums, scale = torch.empty(2, len(parts), channels, dtype=torch.float64), torch.empty(batch, channels)
-    shift, source, address = torch.empty_like(scale), _Place(x), sums.data_ptr()
-    run, line = compiled.simple("moments"), channels * DOUBLE_BYTES
+    shift, source, run, line = torch.empty_like(scale), _Place(x), compiled.simple("moments"), channels * DOUBLE_BYTES
+    totals, squares = sums[0].data_ptr(), sums[1].data_ptr()
 
     def part(number: int) -> None:
         picture, first, last = parts[number]
-        start = source.at(picture)  # the first pixel is near enough to the mean
-        own = address + number * line
-        run(start, width, channels, first, last, start, own, own + len(parts) * line)
+        run(source.at(picture), width, channels, first, last, totals + number * line, squares + number * line)
 
-    share(part, len(parts))
-    factor, summand, asked, each = _Place(scale), _Place(shift), _Place(style), len(parts) // batch
+    share(part, len(parts), _threads(x.numel() // _VALUES), (x, sums))
+    goals, each, finish = (_Place(style), _Place(scale), _Place(shift)), len(parts) // batch, compiled.simple("adain")
     for i in range(batch):
-        own = address + i * each * line
-        goal = factor.at(i), summand.at(i)
-        finish = compiled.simple("adain")
-        finish(own, own + len(parts) * line, each, height * width, channels, source.at(i), asked.at(i), *goal)
+        own = [address + i * each * line for address in (totals, squares)]
+        finish(source.at(i), height, width, channels, each, *own, *(goal.at(i) for goal in goals))
     return scale, shift
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
-    """Scale and shift each map by factors (B, C), into `out`, which may be x itself, or into new memory."""
+    """Scale and shift each map by factors (B, C), into `out`, maps in channels_last such as x, or into new memory."""
     x = _laid_out(x)
-    _, channels, _, width = x.shape
+    batch, channels, _, width = x.shape
     y = torch.empty_like(x) if out is None else out
-    scale, shift, run = scale.contiguous(), shift.contiguous(), compiled.simple("affine")
+    if y.shape != x.shape or _laid_out(y) is not y:
+        raise ValueError("what is written to must be shaped as what is read, in channels_last")
+    scale, shift = (_floats(factor, batch, channels) for factor in (scale, shift))
+    run = compiled.simple("affine")
     source, goal, factor, summand = _Place(x), _Place(y), _Place(scale), _Place(shift)
 
     def part(picture: int, first: int, last: int) -> None:
         factors = factor.at(picture), summand.at(picture)
         run(source.at(picture, first), (last - first) * width, channels, *factors, goal.at(picture, first))
 
-    _share_rows(part, y)
+    _share_rows(part, y, x, scale, shift)
     return y
 
 
@@ -159,7 +158,7 @@ def halve(x: Tensor) -> Tensor:
     def part(picture: int, first: int, last: int) -> None:
         run(source.at(picture), width, channels, first, last, goal.at(picture))
 
-    _share_rows(part, y)
+    _share_rows(part, y, x)
     return y
 
 
@@ -168,14 +167,14 @@ def to_rgb(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     x = _laid_out(x)
     batch, channels, height, width = x.shape
     y, run = torch.empty(batch, kernels.COLOURS, height, width), compiled.simple("to_rgb")
-    weight, bias = weight.flatten(1).contiguous(), bias.contiguous()
+    weight, bias = _floats(weight.flatten(1), kernels.COLOURS, channels), _floats(bias, kernels.COLOURS)
     source, goal, weights = _Place(x), _Place(y), (weight.data_ptr(), bias.data_ptr())
 
     def part(picture: int, first: int, last: int) -> None:
         colours = goal.at(picture) + first * width * FLOAT_BYTES
         run(source.at(picture, first), (last - first) * width, channels, *weights, height * width, colours)
 
-    _share_rows(part, x)
+    _share_rows(part, x, y, weight, bias)
     return y
 
 
@@ -212,31 +211,50 @@ def _turned(weight: Tensor, how: Filtering) -> Tensor:
     return kernels
 
 
-def _laid_out(x: Tensor) -> Tensor:
-    """What the kernels take: float32, channel after channel of a pixel, a number of them that fills vectors.
+def _laid_out(x: Tensor, channels: int | None = None) -> Tensor:
+    """What the kernels take: maps on the processor, channel after channel of a pixel, which fill vectors.
 
     Raises:
-        ValueError: the type or the number of channels is another one.
+        ValueError: the type, the place or the number of channels is another one, or there are no maps.
     """
-    if x.dtype != torch.float32 or x.shape[1] % LANES:
-        raise ValueError(f"maps must be float32 with a multiple of {LANES} channels, got {x.dtype}, {tuple(x.shape)}")
-    return x.contiguous(memory_format=torch.channels_last)
+    if x.dtype != torch.float32 or x.device.type != "cpu" or x.ndim != 4 or not x.numel() or x.shape[1] % LANES:
+        wanted = f"maps must be float32 with a multiple of {LANES} channels, on the processor"
+        raise ValueError(f"{wanted}; got {x.dtype}, {tuple(x.shape)}, on {x.device}")
+    if channels is not None and x.shape[1] != channels:
+        raise ValueError(f"maps must have {channels} channels, got {x.shape[1]}")
+    return x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous(memory_format=torch.channels_last)
+
+
+def _floats(x: Tensor, *shape: int) -> Tensor:
+    """Factors or weights of a shape, float32, in memory as they are read.
+
+    Raises:
+        ValueError: they are not of this shape and type.
+    """
+    if x.shape != shape or x.dtype != torch.float32 or x.device.type != "cpu":
+        raise ValueError(f"expected {shape}, float32, on the processor; got {tuple(x.shape)}, {x.dtype}, on {x.device}")
+    return x.contiguous()
+
+
+def _threads(wanted: int) -> int:
+    """How many threads to use where there is enough to do for so many."""
+    return max(1, min(torch.get_num_threads(), wanted))
 
 
 def _empty(batch: int, channels: int, height: int, width: int) -> Tensor:
     return torch.empty(batch, channels, height, width, memory_format=torch.channels_last)
 
 
-def _share_rows(part: Callable[[int, int, int], None], maps: Tensor) -> None:
-    """Call part(picture, first row, last row) for all rows of all maps."""
+def _share_rows(part: Callable[[int, int, int], None], maps: Tensor, *others: Tensor) -> None:
+    """Call part(picture, first row, last row) for all rows of all maps; it may work on other tensors, too."""
     parts = _strips(*maps.shape)
-    share(lambda number: part(*parts[number]), len(parts))
+    share(lambda number: part(*parts[number]), len(parts), _threads(maps.numel() // _VALUES), (maps, others))
 
 
 @lru_cache(1024)
 def _strips(batch: int, channels: int, height: int, width: int) -> list[tuple[int, int, int]]:
     """(picture, first row, last row) of parts of a batch, as many for each picture."""
-    count = min(height, max(1, channels * height * width // _PIXEL_VALUES))
+    count = min(height, max(1, channels * height * width // _VALUES))
     return [(b, *bounds) for b in range(batch) for bounds in _cut(height, count)]
 
 

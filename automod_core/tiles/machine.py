@@ -33,7 +33,7 @@ def _may_run_own_memory() -> bool:
     """Whether the system lets a program make a page that it has written one that it runs, as LLVM does."""
     if os.name != "posix":
         return True
-    page = mmap.mmap(-1, mmap.PAGESIZE)
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
     library = ctypes.CDLL(None)
     allowed: int = library.mprotect(

@@ -125,9 +125,13 @@ class EngineService(QObject):
             self._thread.start()
 
     def _run(self) -> None:
-        self._get_engine()  # now, since it takes longer than the first request is away
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)  # not before: two threads that import would only hold each other up
-        self.queue.run()
+        before = sys.getswitchinterval()
+        try:
+            if self._get_engine() is not None:  # now, since it takes longer than the first request is away
+                sys.setswitchinterval(_SWITCH_INTERVAL_S)  # two threads that import would only hold each other up
+            self.queue.run()
+        finally:
+            sys.setswitchinterval(before)
 
     def stop(self) -> None:
         """Forget what waits and join the worker thread."""

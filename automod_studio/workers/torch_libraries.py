@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import logging
 import os
 import sys
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 #: In this order, as PyTorch itself does: what the first one brings has to be visible to all.
 _LIBRARIES = (("libtorch_global_deps.so", os.RTLD_GLOBAL), ("libtorch.so", os.RTLD_LOCAL)) if os.name == "posix" else ()
@@ -22,6 +25,14 @@ def load() -> bool:
     Returns:
         Whether all are loaded. If not, the import will do it, or say what is wrong.
     """
+    try:
+        return _load()
+    except (AttributeError, OSError, ValueError):  # no dlopen here, or torch is not where it is usually
+        log.warning("PyTorch's libraries were not loaded ahead", exc_info=True)
+        return False
+
+
+def _load() -> bool:
     spec = importlib.util.find_spec("torch")  # looks for it only
     if not sys.platform.startswith("linux") or spec is None or not spec.submodule_search_locations:
         return False

@@ -1,6 +1,11 @@
 """Convolutions by tiles: the algorithms in exact arithmetic, the layers against PyTorch's in float64."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -20,12 +25,24 @@ from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, hal
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=[1, 2, 3])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+@pytest.fixture(params=[(1, 96, 1 << 18), (2, 1, 16), (3, 7, 1024)], ids=["whole", "in shreds", "in parts"])
+def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Threads, and how small the parts are that they take."""
+    threads, tiles, values = request.param
     before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
+    torch.set_num_threads(threads)
+    monkeypatch.setattr(layers, "_WORK", 1)
+    monkeypatch.setattr(layers, "_TILES", tiles)
+    monkeypatch.setattr(layers, "_VALUES", values)
+    forget_parts()
+    yield threads
     torch.set_num_threads(before)
+    forget_parts()
+
+
+def forget_parts() -> None:
+    layers._parts.cache_clear()
+    layers._strips.cache_clear()
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
@@ -85,7 +102,7 @@ def test_filtering_a_line_is_exact(step: int) -> None:
     ],
 )
 def test_convolution(
-    threads: int, batch: int, inputs: int, outputs: int, height: int, width: int, size: int, *, enlarges: bool
+    cut: int, batch: int, inputs: int, outputs: int, height: int, width: int, size: int, *, enlarges: bool
 ) -> None:
     weight, bias = numbers(outputs, inputs, 3, 3, seed=1) / (9 * inputs) ** 0.5, numbers(outputs, seed=2)
     x, scale, shift = maps(batch, inputs, height, width, seed=3), numbers(batch, inputs), numbers(batch, inputs, seed=4)
@@ -110,7 +127,7 @@ def test_algorithms_differ_by_the_size() -> None:
     assert [layers._algorithm(size, enlarges=True).step for size in (8, 32, 64, 256)] == [2, 2, 4, 4]
 
 
-def test_whatever_lies_in_memory_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_lies_in_memory_beforehand(cut: int) -> None:
     convolution = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 0.2, 64)
     x = maps(1, 8, 9, 7)
     expected = convolution(x)
@@ -118,12 +135,25 @@ def test_whatever_lies_in_memory_beforehand(monkeypatch: pytest.MonkeyPatch) -> 
         array.fill(float("nan"))
     assert torch.equal(convolution(x), expected)
     assert torch.equal(convolution(x.contiguous()), expected)  # any order of memory
-    monkeypatch.setattr(layers, "_TILES", 1)  # the smallest parts
-    torch.testing.assert_close(convolution(x), expected, atol=1e-6, rtol=0)
+
+
+def test_parts_give_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    convolution, x = TiledConvolution(numbers(160, 8, 3, 3), numbers(160), 0.2, 64), maps(3, 8, 36, 20)
+    expected = convolution(x)
+    monkeypatch.setattr(layers, "_WORK", 1)
+    monkeypatch.setattr(layers, "_threads", lambda wanted: 4)
+    seen = []
+    for tiles in (1, 7, 96, 10**6):
+        monkeypatch.setattr(layers, "_TILES", tiles)
+        forget_parts()
+        assert torch.equal(convolution(x), expected)
+        seen.append([len(cut) for cut in layers._parts(27, 5, 10, 4)])
+    forget_parts()
+    assert seen == [[27, 1], [20, 1], [1, 4], [1, 4]]
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 4, 4), (3, 16, 5, 9), (2, 24, 64, 96)])
-def test_blur_halve_affine_and_colours(threads: int, shape: tuple[int, ...]) -> None:
+def test_blur_halve_affine_and_colours(cut: int, shape: tuple[int, ...]) -> None:
     x, channels = maps(*shape), shape[1]
     taps = torch.tensor([1.0, 2.0, 1.0]) / 4
     kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3)
@@ -145,7 +175,7 @@ def test_blur_halve_affine_and_colours(threads: int, shape: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize("size", [(1, 3), (4, 4), (96, 160)])
-def test_adain(threads: int, size: tuple[int, int]) -> None:
+def test_adain(cut: int, size: tuple[int, int]) -> None:
     x, style = numbers(2, 16, *size) * 2 + 1, numbers(2, 32, seed=1)
     x[:, 1] = x[:, 1] * 1e-3 + 500  # a narrow map, far from 0
     x[:, 2:4] = 3.0  # constant ones
@@ -160,10 +190,31 @@ def test_adain(threads: int, size: tuple[int, int]) -> None:
     torch.testing.assert_close(shift, middle - wanted * mean, atol=1e-6, rtol=2e-5)
 
 
+def test_adain_of_maps_with_a_hot_corner(cut: int) -> None:
+    x = numbers(1, 8, 256, 256)
+    x[:, :, 0, 0] = 1000.0
+    scale, _ = adain(x, torch.ones(1, 16))
+    torch.testing.assert_close(scale.double(), 1 / x.double().std((2, 3)), atol=0, rtol=1e-5)
+
+
 def test_what_cannot_be_done_here_is_refused() -> None:
     with pytest.raises(ValueError, match="8 to 8 channels cannot be convolved here"):
         TiledConvolution(numbers(8, 8, 3, 3), numbers(8), 1, 64)
-    for wrong in (maps(1, 12, 4, 4), maps(1, 16, 4, 4).double()):
+    with pytest.raises(ValueError, match=r"expected \(16,\), float32"):
+        TiledConvolution(numbers(16, 8, 3, 3), numbers(16).double(), 1, 64)
+    convolution, x = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 1, 64), maps(2, 8, 4, 4)
+    with pytest.raises(ValueError, match="maps must have 8 channels, got 16"):
+        convolution(maps(2, 16, 4, 4))
+    for factor in (numbers(1, 8), numbers(2, 16), numbers(2, 8).double()):
+        with pytest.raises(ValueError, match=r"expected \(2, 8\), float32"):
+            convolution(x, factor, factor)
+        with pytest.raises(ValueError, match=r"expected \(2, 8\), float32"):
+            affine(x, factor, factor)
+    with pytest.raises(ValueError, match=r"expected \(2, 16\), float32"):
+        adain(x, numbers(1, 16))
+    with pytest.raises(ValueError, match="in channels_last"):
+        affine(x, numbers(2, 8), numbers(2, 8), out=x.contiguous())
+    for wrong in (maps(1, 12, 4, 4), maps(1, 16, 4, 4).double(), maps(1, 16, 4, 4).to("meta"), maps(0, 16, 4, 4)):
         with pytest.raises(ValueError, match="maps must be float32 with a multiple of 8 channels"):
             blur(wrong, 0.2)
 
@@ -171,9 +222,10 @@ def test_what_cannot_be_done_here_is_refused() -> None:
 # --- threads ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
 def test_every_part_is_done_once_and_trouble_is_told(threads: int) -> None:
     done: list[int] = []
-    crew.share(done.append, 50)
+    crew.share(done.append, 50, threads)
     assert sorted(done) == list(range(50))
 
     def fail(number: int) -> None:
@@ -181,23 +233,60 @@ def test_every_part_is_done_once_and_trouble_is_told(threads: int) -> None:
             raise ValueError("thirteen")
 
     with pytest.raises(ValueError, match="thirteen"):
-        crew.share(fail, 50)
+        crew.share(fail, 50, threads)
+
+
+def test_nothing_returns_before_all_threads_have_ended() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def part(number: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            begun.wait(20)
+            raise ValueError("here")
+        begun.set()
+        time.sleep(0.2)
+        ended.set()
+
+    with pytest.raises(ValueError, match="here"):
+        crew.share(part, 2, 2)
+    assert ended.is_set()
+
+
+def test_parts_may_share_parts(cut: int) -> None:
+    done: list[int] = []
+    crew.share(lambda _: crew.share(done.append, 5, 3), 20, 3)
+    assert sorted(done) == sorted(list(range(5)) * 20)
+
+
+def test_without_further_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended:
+        def submit(self, work: object) -> None:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(crew, "_helpers", lambda process: Ended())
+    done: list[int] = []
+    crew.share(done.append, 5, 3)
+    assert done == list(range(5))
 
 
 def _blurred_elsewhere(x: Tensor, send: Callable[[bytes], None]) -> None:
     send(blur(x, 0.2).numpy().tobytes())
 
 
-def test_after_a_fork(threads: int) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="of systems that fork")
+def test_after_a_fork(cut: int) -> None:
     x = maps(2, 24, 64, 96)
     expected = blur(x, 0.2).numpy().tobytes()
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_blurred_elsewhere, args=(x, sender.send))
     child.start()
-    assert receiver.poll(20)
-    assert receiver.recv() == expected
-    child.join()
+    try:
+        assert receiver.poll(20)
+        assert receiver.recv() == expected
+    finally:
+        child.kill()
+        child.join()
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -234,3 +323,19 @@ def test_a_system_that_forbids_to_make_code(monkeypatch: pytest.MonkeyPatch) -> 
         assert not machine.can_compile()
     finally:
         machine.can_compile.cache_clear()
+
+
+def test_code_is_made_ahead_without_torch() -> None:
+    code = "import sys; from automod_core.tiles import compiled; compiled.compile_all(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asked of POSIX systems only")
+def test_a_system_that_refuses_to_run_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        def mprotect(self, *_: object) -> int:
+            return -1
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: Library())
+    assert not machine._may_run_own_memory()
