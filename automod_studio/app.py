@@ -65,12 +65,9 @@ def run(
     app = make_application(settings)
     service = EngineService(make_engine)
     studio = Studio(service, settings)
-    if options.device:
-        settings.device = options.device
+    settings.device = options.device or settings.device
     window = MainWindow(studio, settings)
-    garbage, boundary = GuiGarbage(), CrashBoundary()
-    boundary.crashed.connect(lambda what, details: studio.message.emit(what, details, "error"))
-    boundary.install()
+    garbage, boundary = GuiGarbage(), stop_bugs(studio)
     if options.startup_times:
         print_times(window, studio, started_s)  # first, to be told of the paint before the worker begins
     if watch is not None:
@@ -93,6 +90,14 @@ def make_application(settings: Settings) -> QApplication:
     assert isinstance(app, QApplication)
     dress(app, settings)
     return app
+
+
+def stop_bugs(studio: Studio) -> CrashBoundary:
+    """Let bugs be told in the window, and the program go on."""
+    boundary = CrashBoundary()
+    boundary.crashed.connect(lambda what, details: studio.message.emit(what, details, "error"))
+    boundary.install()
+    return boundary
 
 
 def follow(window: MainWindow, service: EngineService, paths: Sequence[Path]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
@@ -11,6 +13,15 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 from automod_studio.document.model import Document
 from automod_studio.studio import Studio
 from automod_studio.windows.drops import Dropped
+
+
+@contextmanager
+def leaving_errors() -> Iterator[None]:
+    """Leave what is raised to the boundary at which bugs stop, and go on without what raised it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - any bug in a part
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 class Part(QObject):

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QMainWindow, QTabBar, QVBoxLayout, QWidget
 from automod_studio.actions import State
 from automod_studio.document import edits
 from automod_studio.document.model import Source
-from automod_studio.features.feature import Feature, Part
+from automod_studio.features.feature import Feature, Part, leaving_errors
 from automod_studio.settings import Settings
 from automod_studio.studio import Studio
 from automod_studio.views_compare import MODES, CompareView
@@ -64,7 +64,7 @@ class MainWindow(QMainWindow):
     def __init__(self, studio: Studio, settings: Settings) -> None:
         super().__init__()
         self.studio, self.settings = studio, settings
-        self._painted = False
+        self._painted = self._begun = self._closed = False
         self._compared: Source | None = None  # the photo that the canvas compares with
         self._enabled_for: State | None = None
         self.parts: tuple[Part, ...] = ()
@@ -94,20 +94,21 @@ class MainWindow(QMainWindow):
         self.setFocus()  # no button is marked before the person does anything
 
     def complete(self) -> None:
-        """Make what is not seen at first: panels behind others, and what the menus offer. Once is enough."""
-        if self.parts:
-            return
-        from automod_studio.features.compare import ComparePart  # none of these need hold up the first paint
-        from automod_studio.features.history import HistoryFeature
-        from automod_studio.features.picture import PicturePart
-        from automod_studio.features.recipes import RecipesPart
-        from automod_studio.features.sessions import SessionsPart
-        from automod_studio.features.training import TrainingPart
+        """Make what is not seen at first: panels behind others, and what the menus offer. Only once, even if it fails."""
+        if not self._begun:
+            self._begun = True
+            try:
+                self._make_others()
+            finally:  # whatever is missing now, there is to be a model and a picture
+                self.completed.emit()
+
+    def _make_others(self) -> None:
+        from automod_studio.features.history import HistoryFeature  # none of these need hold up the first paint
+        from automod_studio.features.others import make_others
 
         self.panels.make_others()
-        self.picture, self.compare = PicturePart(self.studio, self), ComparePart(self.studio, self)
-        self.sessions, self.training = SessionsPart(self.studio, self), TrainingPart(self.studio, self)
-        others = (self.picture, self.compare, self.sessions, RecipesPart(self.studio, self), self.training)
+        others = make_others(self.studio, self)
+        self.picture, self.compare, self.sessions, _recipes, self.training = others
         self.parts = (*self.features.values(), *others)
         self._callbacks = self._make_callbacks()
         inserts = {"docks": [dock.toggleViewAction() for dock in self.docks.values()]}
@@ -115,13 +116,12 @@ class MainWindow(QMainWindow):
         menus.fill_menus(self._menus, self.actions_by_id, inserts)
         self._column.insertWidget(self._column.indexOf(self.canvas) + 1, self.compare.bar)
         self._connect()
-        history = self.features["History"]
-        if isinstance(history, HistoryFeature):
+        if isinstance(history := self.features.get("History"), HistoryFeature):
             history.compared.connect(self.compare.compare_with)
         self._show_everything()
         for part in self.parts:
-            part.start()
-        self.completed.emit()
+            with leaving_errors():
+                part.start()
 
     @property
     def features(self) -> dict[str, Feature]:
@@ -479,8 +479,9 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
-        self.first_painted.emit()
-        self.complete()
+        if not self._closed:  # what is begun after that would never be told to end
+            self.first_painted.emit()
+            self.complete()
 
     def childEvent(self, event: QChildEvent) -> None:
         super().childEvent(event)
@@ -496,4 +497,5 @@ class MainWindow(QMainWindow):
         self.settings.save()
         for part in self.parts:
             part.close()
+        self._closed = True
         event.accept()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
-from automod_studio.features.feature import Feature
+from automod_studio.features.feature import Feature, leaving_errors
 from automod_studio.features.table import PANELS
 from automod_studio.studio import Studio
 
@@ -65,8 +65,10 @@ class Panels:
         made = dict(self.features)
         for row in PANELS:
             if row.title in titles and row.title not in made:
-                made[row.title] = feature = row.kind()(self._studio, self._window)
-                feature.put_into(self.docks[row.title])
+                with leaving_errors():
+                    feature = row.kind()(self._studio, self._window)
+                    feature.put_into(self.docks[row.title])
+                    made[row.title] = feature
         self.features = {row.title: made[row.title] for row in PANELS if row.title in made}
 
     def _behind_others(self) -> set[str]:

@@ -127,8 +127,9 @@ class EngineService(QObject):
     def _run(self) -> None:
         before = sys.getswitchinterval()
         try:
-            if self._get_engine() is not None:  # now, since it takes longer than the first request is away
-                sys.setswitchinterval(_SWITCH_INTERVAL_S)  # two threads that import would only hold each other up
+            engine = self._get_engine()  # now, since it takes longer than the first request is away
+            if engine is not None:  # not before: two threads that import would only hold each other up
+                sys.setswitchinterval(_SWITCH_INTERVAL_S)
             self.queue.run()
         finally:
             sys.setswitchinterval(before)
