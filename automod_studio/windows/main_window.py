@@ -94,7 +94,7 @@ class MainWindow(QMainWindow):
         self.setFocus()  # no button is marked before the person does anything
 
     def complete(self) -> None:
-        """Make what is not seen at first: panels behind others, and what the menus offer. Only once, even if it fails."""
+        """Make what is not seen at first: panels behind others, and what the menus offer. It is tried once only."""
         if not self._begun:
             self._begun = True
             try:
@@ -359,11 +359,13 @@ class MainWindow(QMainWindow):
 
     def paste(self) -> None:
         """Add what is on the clipboard."""
-        dropped = drops.what_is_in(drops.on_clipboard())
+        self._take_or_say(drops.what_is_in(drops.on_clipboard()), "There is no picture on the clipboard.")
+
+    def _take_or_say(self, dropped: drops.Dropped, sentence: str) -> None:
         if dropped.is_something:
             self.take(dropped)
         else:
-            self.messages.show_message("There is no picture on the clipboard.", "", "warning")
+            self.messages.show_message(sentence, "", "warning")
 
     # ---- models and settings ----
 
@@ -443,11 +445,7 @@ class MainWindow(QMainWindow):
         self.overlay.hide()
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
-        dropped = drops.what_is_in(event.mimeData())
-        if dropped.is_something:
-            self.take(dropped)
-        else:
-            self.messages.show_message("Nothing in that drop can be opened as a picture.", "", "warning")
+        self._take_or_say(drops.what_is_in(event.mimeData()), "Nothing in that drop can be opened as a picture.")
         self.activateWindow()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication, QDockWidget
 
+from automod_studio.features import others
+from automod_studio.features.grids import GridFeature
+from automod_studio.features.sessions import SessionsPart
 from automod_studio.features.table import PANELS
 from automod_studio.windows.main_window import MainWindow
 
@@ -85,3 +88,33 @@ def test_what_the_menus_offer_works_before_the_window_is_complete(make_window) -
     assert window.parts
     assert list(window.features) == ALL
     assert window.canvas.zoom == 1.0
+
+
+def test_a_part_that_fails_is_left_out_and_tried_once(qtbot, make_window, monkeypatch) -> None:
+    tried = []
+
+    def fail(part: QObject) -> None:
+        tried.append(type(part).__name__)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(GridFeature, "make_widget", fail)
+    monkeypatch.setattr(SessionsPart, "start", fail)
+    window = make_window()
+    with qtbot.captureExceptions() as caught:
+        qtbot.waitUntil(lambda: window.studio.shown is not None, timeout=20000)
+        window.actions_by_id["zoom_100"].trigger()
+    assert tried == ["GridFeature", "SessionsPart"]
+    assert [str(error) for _kind, error, _trace in caught] == ["a bug", "a bug"]
+    assert list(window.features) == [title for title in ALL if title != "Grid"]
+    assert window.canvas.zoom == 1.0
+
+
+def test_a_window_that_cannot_be_completed_loads_a_model_all_the_same(qtbot, make_window, monkeypatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(others, "make_others", fail)
+    window = make_window()
+    with qtbot.captureExceptions() as caught:
+        qtbot.waitUntil(lambda: window.studio.document.model is not None, timeout=20000)
+    assert [str(error) for _kind, error, _trace in caught] == ["a bug"]
