@@ -9,11 +9,9 @@ from importlib import import_module
 
 #: Modules with libraries of the system in them that the window and the worker need soon after the first paint.
 _WITH_LIBRARIES = ("decimal", "hashlib", "llvmlite.binding", "numpy", "PIL.ImageCms", "safetensors")
-#: Small libraries of Python itself that the rest of the window wants; which of them there are depends on the system.
-_OF_PYTHON = (
-    *("_csv", "_heapq", "_posixsubprocess", "_queue", "_socket", "array", "fcntl", "grp", "mmap", "resource"),
-    "select",
-)
+#: Small libraries of Python itself that the rest of the window wants. Not every system has all of them.
+_OF_PYTHON = ("_csv", "_heapq", "_queue", "_socket", "array", "mmap", "select")
+_OF_UNIX = ("_posixsubprocess", "fcntl", "grp", "resource")
 
 
 def begin() -> None:
@@ -34,7 +32,7 @@ def load_libraries() -> None:
     """
     for name in _WITH_LIBRARIES:
         import_module(name)
-    for name in _OF_PYTHON:
+    for name in (*_OF_PYTHON, *_OF_UNIX):
         with suppress(ImportError):
             import_module(name)
     from automod_core.tiles.machine import can_compile

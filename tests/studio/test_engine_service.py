@@ -1,5 +1,6 @@
 """Newest render wins; renders pass between the steps of longer work."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -116,6 +117,32 @@ def test_one_thread_does_it_all_and_ends(qtbot) -> None:
         service.render(make_render(service.next_id()))
     service.stop()
     assert engine.threads == {"engine"}
+
+
+def test_threads_are_switched_fast_while_an_engine_runs_only(qtbot) -> None:
+    def broken() -> FakeEngine:
+        seen.append(sys.getswitchinterval())
+        raise ImportError
+
+    class Watching(FakeEngine):
+        def render(self, request: Render, cancelled: Callable[[], bool]) -> Iterator[Rendered]:
+            seen.append(sys.getswitchinterval())
+            return super().render(request, cancelled)
+
+    sys.setswitchinterval(0.005)  # the default; two services that ended one after the other may have left another
+    before, seen = sys.getswitchinterval(), []
+    service = EngineService(Watching)
+    service.start()
+    with qtbot.waitSignal(service.rendered):
+        service.render(make_render(service.next_id()))
+    service.stop()
+    assert seen[0] < before == sys.getswitchinterval()
+    service = EngineService(broken)
+    service.start()
+    with qtbot.waitSignal(service.broken):
+        service.render(make_render(service.next_id()))
+    service.stop()
+    assert set(seen[1:]) == {before}
 
 
 def test_a_broken_job_does_not_stop_the_queue(caplog) -> None:

@@ -41,3 +41,13 @@ def test_without_them_the_import_is_left_to_say_so(tmp_path: Path, monkeypatch) 
     found = type("Spec", (), {"submodule_search_locations": [str(tmp_path / "torch")]})
     monkeypatch.setattr(torch_libraries.importlib.util, "find_spec", lambda _name: found)
     assert not torch_libraries.load()
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, ValueError])
+def test_what_goes_wrong_is_left_to_the_import(monkeypatch, caplog, error: type[Exception]) -> None:
+    def fail(_name: str) -> None:
+        raise error("torch.__spec__ is None")
+
+    monkeypatch.setattr(torch_libraries.importlib.util, "find_spec", fail)
+    assert not torch_libraries.load()
+    assert "torch.__spec__ is None" in caplog.text
