@@ -91,13 +91,22 @@ class GalleryPanel(QWidget):
         """Show the settings; nothing is emitted."""
         if [lock.name for lock in view.locks] != list(self.lock_buttons):
             self._make_locks(view)
-        for lock in view.locks:
-            button = self.lock_buttons[lock.name]
-            with QSignalBlocker(button):  # also where nothing is new: a click may have turned it
-                button.setChecked(lock.locked == len(lock.blocks))
+        self._show_values(view)
         if view != self._shown:
             self._shown = view
             self._show_new(view)
+
+    def _show_values(self, view: GalleryView) -> None:
+        """Show what can be edited, also where nothing is new: an edit that was refused may have turned it."""
+        for lock in view.locks:
+            button = self.lock_buttons[lock.name]
+            with QSignalBlocker(button):
+                button.setChecked(lock.locked == len(lock.blocks))
+        self.strength.set_value(view.strength)
+        for box, value in ((self.seed, view.seed), (self.count, view.count)):
+            if box.value() != value:  # to write the number anew takes its time
+                with QSignalBlocker(box):
+                    box.setValue(value)
 
     def _show_new(self, view: GalleryView) -> None:
         """Show settings that are others than before."""
@@ -110,11 +119,6 @@ class GalleryPanel(QWidget):
                 button.setAccessibleName(f"{lock.title}: {state}")
                 button.setIcon(icon("keep" if button.isChecked() else "unlock"))
         self._fill_blocks(view)
-        self.strength.set_value(view.strength)
-        for box, value in ((self.seed, view.seed), (self.count, view.count)):
-            if box.value() != value:  # to write the number anew takes its time
-                with QSignalBlocker(box):
-                    box.setValue(value)
         self.layers.show_layers(view.layers)
         self.reset_button.setEnabled(not view.plain)
         self.draw_button.setEnabled(view.can_draw)

@@ -86,8 +86,9 @@ class StatusCorner(QWidget):
 
     def show_busy(self, text: str) -> None:
         """Show what one waits for; "" brings the device back."""
-        self._tells_soon.stop()
-        self.speed.setText(text or self._device)
+        if text:
+            self._tells_soon.stop()
+        self.speed.setText(text or self._device)  # of a picture that has just come, the figure follows soon
 
     def _tell_speed(self) -> None:
         self.speed.setText(self._figures.text)

@@ -119,3 +119,12 @@ def test_what_one_waits_for_is_not_hidden_by_an_older_figure(qtbot) -> None:
     status.show_busy("")
     status.show_render(replace(FULL, elapsed_ms=2.0))
     qtbot.waitUntil(lambda: status.speed.text() == "CPU · 2 ms")
+
+
+def test_the_figure_of_a_picture_that_has_just_come_outlives_the_end_of_a_wait(qtbot) -> None:
+    status = StatusCorner()
+    qtbot.addWidget(status)
+    status.show_render(FULL)
+    status.show_render(replace(FULL, elapsed_ms=1.0))
+    status.show_busy("")
+    qtbot.waitUntil(lambda: status.speed.text() == "CPU · 1 ms")

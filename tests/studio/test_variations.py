@@ -309,3 +309,14 @@ def test_a_lock_that_a_click_turned_for_nothing_is_turned_back(qtbot) -> None:
     panel.lock_buttons["coarse"].click()
     panel.show_view(replace(view))
     assert panel.lock_buttons["coarse"].isChecked()
+
+
+def test_values_that_an_edit_turned_for_nothing_are_turned_back(qtbot) -> None:
+    panel, view = GalleryPanel(), GalleryView(strength=0.25, seed=7, count=4)
+    qtbot.addWidget(panel)
+    panel.show_view(view)
+    panel.strength.set_value(0.75)
+    panel.seed.setValue(8)
+    panel.count.setValue(5)
+    panel.show_view(replace(view))
+    assert (panel.strength.share(), panel.seed.value(), panel.count.value()) == (0.25, 7, 4)
