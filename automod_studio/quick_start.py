@@ -10,7 +10,7 @@ from importlib import import_module
 #: Modules with libraries of the system in them that the window and the worker need soon after the first paint.
 _WITH_LIBRARIES = ("decimal", "hashlib", "llvmlite.binding", "numpy", "PIL.ImageCms", "safetensors")
 #: Small libraries of Python itself that the rest of the window wants. Not every system has all of them.
-_OF_PYTHON = ("_csv", "_heapq", "_queue", "_socket", "array", "mmap", "select")
+_OF_PYTHON = ("_csv", "_heapq", "_queue", "_socket", "array", "mmap", "select", "unicodedata")
 _OF_UNIX = ("_posixsubprocess", "fcntl", "grp", "resource")
 
 
