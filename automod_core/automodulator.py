@@ -12,8 +12,9 @@ from automod_core.inference_graph import DecoderGraph, EncoderGraph
 from automod_core.latent import codes_from_prior, expand, random_codes
 from automod_core.memory import keep_freed_memory
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
-from automod_core.precision import map_dtype
+from automod_core.precision import EXACT, choose_precision
 from automod_core.preview_picture import PreviewPainter
+from automod_core.tiles.graph import suits_tiles
 
 _SMALL = 1 << 17  # values
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
@@ -70,7 +71,11 @@ class Automodulator:
             state: effective weights, as named by model_file.expected_shapes, and a code prior or none, float32.
             device: where to compute.
             precision: "float32"; "bfloat16", a number format that is quicker on hardware that has it, and differs by
-                some 40 dB; "auto", the latter where the hardware has it.
+                some 40 dB; "int16", whole numbers on other processors, 50 dB and more, or "float32" where they cannot
+                be used; "auto", the quickest that the hardware has.
+
+        Raises:
+            ValueError: there is no such precision.
         """
         if device.type == "cpu":
             keep_freed_memory()
@@ -78,12 +83,14 @@ class Automodulator:
         state = {name: tensor.clone() if tensor.numel() < _SMALL else tensor for name, tensor in state.items()}
         self.card = card
         self.device = device
-        self._dtype = map_dtype(precision, device)
+        channels = {*card.architecture.encoder_channels, *card.architecture.decoder_channels}
+        tiles = suits_tiles(sorted(channels), device, torch.float32)
+        self._precision = choose_precision(precision, device, tiles=tiles)
         self._prior = (state[PRIOR_MEAN].clone(), state[PRIOR_FACTOR].clone()) if PRIOR_MEAN in state else None
         self._painter = PreviewPainter(card.architecture, state, device)
-        self._encoder = EncoderGraph(card.architecture, self._part(state, "encoder."), self._dtype)
-        self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._dtype)
-        self._exact_decoder = self._decoder if self._dtype == torch.float32 else None
+        self._encoder = EncoderGraph(card.architecture, self._part(state, "encoder."), self._precision)
+        self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._precision)
+        self._exact_decoder = self._decoder if self._precision == EXACT else None
         self._decoder_state = {} if self._exact_decoder else self._part(state, "decoder.")
 
     def _part(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -97,8 +104,8 @@ class Automodulator:
 
     @property
     def precision(self) -> str:
-        """Number format of the feature maps: "float32" or "bfloat16"."""
-        return str(self._dtype).removeprefix("torch.")
+        """In which numbers the networks compute: "float32", "bfloat16" or "int16"."""
+        return self._precision
 
     @property
     def resolution(self) -> int:

@@ -16,6 +16,7 @@ from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.convolutions import Convolution, Same, Transposed
 from automod_core.hand_gradients import VARIANCE_FLOOR
 from automod_core.layers import LEAK
+from automod_core.precision import EXACT, WHOLE
 from automod_core.tiles.graph import TiledBlock, TiledEncoder, style_map, suits_tiles
 from automod_core.tiles.kernels import CONSTANT
 from automod_core.tiles.layers import to_rgb
@@ -35,15 +36,16 @@ class DecoderGraph:
         blocks: what each block does, in its two halves.
     """
 
-    def __init__(self, config: ModelConfig, state: State, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, config: ModelConfig, state: State, precision: str = EXACT) -> None:
         """Compile.
 
         Args:
             config: the architecture.
             state: name -> effective weight, float32, without the prefix "decoder.", on the device that is to compute.
-            dtype: floating type of the maps.
+            precision: one of precision.PRECISIONS that the device has.
         """
-        self.config, self._dtype = config, dtype
+        self.config, self._precision = config, precision
+        self._dtype = dtype = _map_dtype(precision)
         self._tiled = suits_tiles(config.decoder_channels, state["to_rgb.0.bias"].device, dtype)
         levels = config.block_levels
         self.blocks = [
@@ -56,7 +58,8 @@ class DecoderGraph:
 
     def _block(self, state: State, size: int, *, first: bool, enlarges: bool) -> "BlockGraph | TiledBlock":
         if self._tiled:
-            return TiledBlock(state, self.config.style_gain, size, first=first, enlarges=enlarges)
+            whole = self._precision == WHOLE
+            return TiledBlock(state, self.config.style_gain, size, first=first, enlarges=enlarges, whole=whole)
         return BlockGraph(state, self.config.style_gain, self._dtype, first=first, enlarges=enlarges)
 
     def run(self, styles: Tensor, *, first: int = 0, last: int, canvas: Tensor | None = None) -> Tensor:
@@ -142,13 +145,13 @@ class EncoderGraph:
     Source: Deep Automodulators, App. A.
     """
 
-    def __init__(self, config: ModelConfig, state: State, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, config: ModelConfig, state: State, precision: str = EXACT) -> None:
         """Compile; arguments as those of DecoderGraph, without the prefix "encoder."."""
-        self._dtype = dtype
+        self._dtype = dtype = _map_dtype(precision)
         self._tiled: TiledEncoder | None = None
         device = state["from_rgb.0.bias"].device
         if suits_tiles(config.encoder_channels, device, dtype):
-            self._tiled = TiledEncoder(config, state)
+            self._tiled = TiledEncoder(config, state, whole=precision == WHOLE)
             return
         top = config.n_levels - 1
         self._from_rgb = (state[f"from_rgb.{top}.weight"].to(dtype), state[f"from_rgb.{top}.bias"].to(dtype))
@@ -182,6 +185,11 @@ class EncoderGraph:
             yield x
         x = _leaky(self._last_conv(x))
         yield F.normalize(F.linear(x.flatten(1), *self._to_code).float(), dim=1)
+
+
+def _map_dtype(precision: str) -> torch.dtype:
+    """Floating type of the maps: whole numbers are only multiplied, and their sums turned into float32."""
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def adain(x: Tensor, style: Tensor) -> Tensor:

@@ -75,6 +75,16 @@ def enlarging(step: int) -> Filtering:
     return Filtering(step, _floats(data), _floats(weights), _floats(columns).T.copy(), tuple(source))
 
 
+def balanced(how: Filtering) -> Filtering:
+    """The same algorithm for whole numbers of few bits: no value that is multiplied exceeds the inputs.
+
+    Rows of B sum up to 1 in size, rows of G have the norm 1, and the columns of A make up for both.
+    """
+    data, taps = np.abs(how.data).sum(1), np.linalg.norm(how.taps, axis=1)
+    outputs = how.outputs * data[list(how.source)] * taps
+    return Filtering(how.step, how.data / data[:, None], how.taps / taps[:, None], outputs, how.source)
+
+
 def _toom_cook(step: int) -> tuple[list[list[Fraction]], list[list[Fraction]], list[list[Fraction]]]:
     """B, G and A of F(step, 3), with the value at infinity as the last point."""
     points = _POINTS[: step + TAPS - 2]

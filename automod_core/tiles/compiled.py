@@ -6,30 +6,35 @@ from collections.abc import Callable
 
 from automod_core.tiles import algorithms, kernels
 from automod_core.tiles.algorithms import Filtering
-from automod_core.tiles.machine import Function, can_compile, compile_function
+from automod_core.tiles.machine import Function, can_compile, can_multiply_pairs, compile_function
 
 STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
 _SIMPLE = {
     body.__name__: body
-    for body in (kernels.adain, kernels.affine, kernels.blur, kernels.halve, kernels.moments, kernels.to_rgb)
+    for body in (
+        kernels.adain, kernels.affine, kernels.blur, kernels.halve, kernels.largest, kernels.moments, kernels.to_rgb
+    )
 }
-_filterings = {
+_exact = {
     (step, enlarges): (algorithms.enlarging if enlarges else algorithms.same)(step)
     for step in STEPS
     for enlarges in (False, True)
+}
+_filterings = {
+    (key, whole): algorithms.balanced(how) if whole else how for key, how in _exact.items() for whole in (False, True)
 }
 _made: dict[object, Function] = {}
 _lock = threading.Lock()
 
 
-def filtering(step: int, *, enlarges: bool) -> Filtering:
-    """The algorithm for tiles of step x step pixels, a step out of STEPS."""
-    return _filterings[step, enlarges]
+def filtering(step: int, *, enlarges: bool, whole: bool = False) -> Filtering:
+    """The algorithm for tiles of step x step pixels, a step out of STEPS; a balanced one for whole numbers."""
+    return _filterings[(step, enlarges), whole]
 
 
-def convolution(how: Filtering) -> Function:
+def convolution(how: Filtering, *, whole: bool = False) -> Function:
     """kernels.convolution of one of these algorithms."""
-    return _once(how, lambda: kernels.convolution(how))
+    return _once(how, lambda: kernels.convolution(how, whole=whole))
 
 
 def simple(name: str) -> Function:
@@ -41,8 +46,9 @@ def compile_all() -> None:
     """Compile everything that a model may want, ahead of time: most of it runs beside other threads."""
     if not can_compile():
         return
-    for how in _filterings.values():
-        convolution(how)
+    for (_, whole), how in _filterings.items():
+        if whole == can_multiply_pairs():  # float32 is made when a picture is saved
+            convolution(how, whole=whole)
     for name in _SIMPLE:
         simple(name)
 

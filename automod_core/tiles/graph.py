@@ -10,15 +10,17 @@ from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.layers import LEAK
 from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, halve, suits
 from automod_core.tiles.machine import can_compile
+from automod_core.tiles.writer import LANES
 
-_INPUTS = 8  # channels of the pictures that enter: three colours, and one that is 1 within the picture
 State = Mapping[str, Tensor]
 
 
 class TiledBlock:
     """One decoder block; see model.DecoderBlock, and inference_graph.BlockGraph, which does the same elsewhere."""
 
-    def __init__(self, state: State, gain: float, size: int, *, first: bool, enlarges: bool) -> None:
+    def __init__(
+        self, state: State, gain: float, size: int, *, first: bool, enlarges: bool, whole: bool = False
+    ) -> None:
         """Compile.
 
         Args:
@@ -27,6 +29,7 @@ class TiledBlock:
             size: pixels per side of what leaves.
             first: whether it is the first block of all.
             enlarges: whether it doubles the size of what enters.
+            whole: whether to multiply whole numbers; see TiledConvolution.
         """
         weight, bias = state["conv0.weight"], state["conv0.bias"]
         self._blurs, self._conv = enlarges, None
@@ -34,9 +37,9 @@ class TiledBlock:
         if first:
             self._grow = _Constant(weight, bias)
         else:
-            source = size // 2 if enlarges else size
-            self._grow = TiledConvolution(weight, bias, 1 if enlarges else LEAK, source, enlarges=enlarges)
-            self._conv = TiledConvolution(state["conv1.weight"], state["conv1.bias"], LEAK, size)
+            source, leak = (size // 2, 1) if enlarges else (size, LEAK)
+            self._grow = TiledConvolution(weight, bias, leak, source, enlarges=enlarges, whole=whole)
+            self._conv = TiledConvolution(state["conv1.weight"], state["conv1.bias"], LEAK, size, whole=whole)
         self._styles = [style_map(state, i, gain) for i in range(1 if first else 2)]
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
@@ -52,9 +55,10 @@ class TiledBlock:
         """The rest: what `grow` gave, which is left as it is, and a style (B, n) of norm 1 -> canvas that leaves."""
         factors = adain(x, F.linear(style, *self._styles[0]))
         if self._conv is None:
-            return affine(x, *factors)
-        x = self._conv(x, *factors)
-        return affine(x, *adain(x, F.linear(style, *self._styles[1])), out=x)
+            return affine(x, factors.scale, factors.shift)
+        x = self._conv(x, factors)
+        factors = adain(x, F.linear(style, *self._styles[1]))
+        return affine(x, factors.scale, factors.shift, out=x)
 
 
 class _Constant:
@@ -72,8 +76,8 @@ class _Constant:
 class TiledEncoder:
     """phi: pictures (B, 3, R, R) in [-1, 1] -> codes (B, n), float32 of norm 1; see inference_graph.EncoderGraph."""
 
-    def __init__(self, config: ModelConfig, state: State) -> None:
-        """Compile; state as that of EncoderGraph."""
+    def __init__(self, config: ModelConfig, state: State, *, whole: bool = False) -> None:
+        """Compile; state as that of EncoderGraph, `whole` as in TiledConvolution."""
         top = config.n_levels - 1
         weights = [
             (state[f"stages.{i}.conv{k}.weight"], state[f"stages.{i}.conv{k}.bias"], BASE_SIZE << i)
@@ -83,14 +87,16 @@ class TiledEncoder:
         first, bias, size = weights[0]
         entrance = torch.cat([state[f"from_rgb.{top}.weight"].flatten(1), state[f"from_rgb.{top}.bias"][:, None]], 1)
         joined = torch.einsum("ocij,ck->okij", first.double(), entrance.double()).float()
-        weights[0] = F.pad(joined, (0, 0, 0, 0, 0, _INPUTS - joined.shape[1])), bias, size
-        self._convs = [TiledConvolution(weight, bias, LEAK, size) for weight, bias, size in weights]
+        # Channels of the pictures that enter: three colours, and one that is 1 within the picture; the others are 0.
+        self._inputs = 2 * LANES if whole else LANES
+        weights[0] = F.pad(joined, (0, 0, 0, 0, 0, self._inputs - joined.shape[1])), bias, size
+        self._convs = [TiledConvolution(weight, bias, LEAK, size, whole=whole) for weight, bias, size in weights]
         last = state["stages.0.conv1.weight"], state["stages.0.conv1.bias"]
         self._to_code = (last[0].flatten(1).clone(), last[1])  # (n, C * 4 * 4)
 
     def steps(self, images: Tensor) -> Iterator[Tensor]:
         """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
-        x = F.pad(images.to(torch.float32), (0, 0, 0, 0, 0, _INPUTS - 3))
+        x = F.pad(images.to(torch.float32), (0, 0, 0, 0, 0, self._inputs - 3))
         x[:, 3] = 1
         x = x.contiguous(memory_format=torch.channels_last)
         for conv0, conv1 in zip(self._convs[:-1:2], self._convs[1::2], strict=True):

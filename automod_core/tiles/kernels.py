@@ -4,19 +4,22 @@ Maps are (B, H, W, C), float32, contiguous, which is PyTorch's channels_last. C 
 where it is the number of outputs of a product. Addresses are those of the first value of an array.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from automod_core.tiles.algorithms import Filtering, Matrix
-from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, INT_BYTES, LANES, Int, Vector, Writer
+from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, INT_BYTES, LANES, Int, Pairs, Vector, Writer
 
 COLUMNS = 2 * LANES  # of a matrix product that are computed at a time
 ROWS = 6  # of it; with two vectors each they fill 12 of the 16 registers of AVX2
 GROUPS = 8  # of COLUMNS whose products are summed up before they are finished, so that they stay in the cache
 COLOURS = 3
 BLURRED = 4  # rows that are cut out together
+LIMIT = (1 << 15) - 8  # of whole numbers that are multiplied, with some room for rounding
+SUMMED = 64  # pairs whose products are summed up in 32 bits
+TINY = 1e-30  # no picture is said to reach less far
 CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR = np.array([[0.25, 0.5, 0.25]])
 _HALF = np.array([[0.5, 0.5]])
@@ -30,6 +33,9 @@ class _Grid:
     address: Int
     row: Int
     column: Int
+
+    def after(self, values: Int) -> "_Grid":
+        return _Grid(self.address + values * FLOAT_BYTES, self.row, self.column)
 
     def at(self, i: Int, j: Int) -> Int:
         return self.address + (self.row * i + self.column * j) * FLOAT_BYTES
@@ -83,33 +89,63 @@ class _Tiles:
         return row // self.rows, row % self.rows, tile % self.across
 
 
-def convolution(filtering: Filtering) -> Body:
+def convolution(filtering: Filtering, *, whole: bool = False) -> Body:
     """Write a 3x3 convolution of rows of tiles, with a bias and LeakyReLU after it, by an algorithm for tiles.
 
     What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
-    computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, channels, COLUMNS).
+    computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, depth, COLUMNS).
+
+    If `whole`, what is multiplied are whole numbers of 16 bits, in pairs; see `paired` for their order. The algorithm
+    must be a balanced one, the number of channels a multiple of 2 * LANES. `reach` has LANES values per picture, the
+    largest of which bounds its values, scaled and shifted, in size: that is LIMIT. `steps` has what 1 stands for in the
+    kernels, for each output.
     """
 
     def convolve(
-        w: Writer, x: Int, height: Int, width: Int, channels: Int, scale: Int, shift: Int,
+        w: Writer, x: Int, height: Int, width: Int, channels: Int, scale: Int, shift: Int, reach: Int,
         first_row: Int, last_row: Int, first_group: Int, last_group: Int,
-        kernels: Int, outputs: Int, bias: Int, leak: Int, y: Int,
+        kernels: Int, steps: Int, outputs: Int, bias: Int, leak: Int, y: Int,
         strip: Int, turned: Int, summed: Int, spare: Int,
     ) -> None:  # fmt: skip
         tiles = _Tiles(filtering, height, width, first_row, last_row)
         source = _Picture(x, height, width, channels)
         goal = _Picture(y, height * filtering.scale, width * filtering.scale, outputs)
+        depth, rounding = (channels // 2, _Rounding(w, reach, steps)) if whole else (channels, None)
         with w.loop(last_row - first_row) as row:
             _cut(w, tiles, row, source, (scale, shift), strip)
-        _turn(w, tiles, channels, strip, turned)
+        _turn(w, tiles, channels, strip, turned, rounding)
         slope = w.spread(leak)
         with w.loop(last_group, GROUPS, start=first_group) as group:
             columns = (last_group - group).at_most(GROUPS) * COLUMNS
-            first = kernels + group * channels * (COLUMNS * FLOAT_BYTES)
-            _multiply_all(w, tiles, channels, turned, first, outputs, columns, summed)
-            _finish(w, tiles, summed, columns, group * COLUMNS, bias, slope, goal, spare)
+            first = kernels + group * depth * (COLUMNS * FLOAT_BYTES)
+            _multiply_all(w, tiles, depth, turned, first, outputs, columns, summed, whole=whole)
+            _finish(w, tiles, summed, columns, group * COLUMNS, (bias, slope), goal, spare, rounding)
 
     return convolve
+
+
+@dataclass(frozen=True)
+class _Rounding:
+    """What whole numbers stand for; addresses as in `convolution`."""
+
+    writer: Writer
+    reach: Int
+    steps: Int
+
+    def step(self, picture: Int) -> Vector:
+        """The value of 1 in what enters, in all lanes."""
+        reach = self.writer.load(self.reach + picture * (LANES * FLOAT_BYTES)).largest()
+        return reach.at_least(self.writer.constant(TINY)) * (1 / LIMIT)
+
+
+def paired(kernels: np.ndarray) -> np.ndarray:
+    """The order of whole kernels: (..., channels, COLUMNS) -> (..., channels / 2, COLUMNS, 2).
+
+    Numbers LANES channels apart are a pair: so vectors of channels become pairs without being shuffled.
+    """
+    *rest, channels, columns = kernels.shape
+    split = kernels.reshape(*rest, channels // (2 * LANES), 2, LANES, columns)
+    return np.moveaxis(split, -3, -1).reshape(*rest, channels // 2, columns, 2)
 
 
 def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[Int, Int], strip: Int) -> None:
@@ -121,59 +157,63 @@ def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[In
     _frame(w, source.number(picture), number * tiles.how.step - 1, (side, tiles.length), goal, own)
 
 
-def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int) -> None:
-    """B D B^T of all tiles: (blocks of ROWS tiles, points, ROWS, channels)."""
+def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int, rounding: _Rounding | None) -> None:
+    """B D B^T of all tiles: (blocks of ROWS tiles, points, ROWS, depth)."""
     step, points = tiles.how.step, len(tiles.how.data)
-    with w.loop(tiles.count) as tile, w.loop(channels, LANES) as c:
-        corner = (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels + c
-        before = _Grid(strip + corner * FLOAT_BYTES, tiles.length * channels, channels)
-        after = _in_blocks(turned + c * FLOAT_BYTES, tile, channels, points)
-        places = after.tile(points)
-        for i, j, value in _both_sides(w, tiles.how.data, before):
-            w.store(value, places[i][j])
+    depth, lanes = (channels // 2, 2 * LANES) if rounding else (channels, LANES)
+    with w.loop(tiles.count) as tile:
+        corner = strip + (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels * FLOAT_BYTES
+        goal = _in_blocks(turned, tile, depth, points)
+        factor = w.constant(1) / rounding.step(tiles.place(tile)[0]) if rounding else None
+        with w.loop(channels, lanes) as c:
+            halves = [
+                _both_sides(w, tiles.how.data, _Grid(corner + (c + i) * FLOAT_BYTES, tiles.length * channels, channels))
+                for i in range(0, lanes, LANES)
+            ]
+            places = goal.after(c // (lanes // LANES)).tile(points)
+            for values in zip(*halves, strict=True):
+                (i, j, value), last = values[0], values[-1][-1]
+                w.store(value if factor is None else w.pair(value, last, factor), places[i][j])
 
 
 def _multiply_all(
-    w: Writer, tiles: _Tiles, channels: Int, turned: Int, kernels: Int, outputs: Int, columns: Int, summed: Int
-) -> None:
+    w: Writer, tiles: _Tiles, depth: Int, turned: Int, kernels: Int, outputs: Int, columns: Int, summed: Int,
+    *, whole: bool,
+) -> None:  # fmt: skip
     """The products of all points with the kernels of some groups: (blocks of ROWS tiles, products, ROWS, columns)."""
     points, source = len(tiles.how.data), tiles.how.source
     table = w.table([i * points + j for i in source for j in source])
-    block_a, block_c = channels * (ROWS * FLOAT_BYTES), columns * (ROWS * FLOAT_BYTES)
+    block_a, block_c = depth * (ROWS * FLOAT_BYTES), columns * (ROWS * FLOAT_BYTES)
+    multiply = _multiply_pairs if whole else _multiply
     with w.loop(len(source) ** 2) as p, w.loop(columns // COLUMNS) as group:
         left = turned + w.load_int(table + p * INT_BYTES) * block_a
-        right = kernels + (p * (outputs // COLUMNS) + group) * channels * (COLUMNS * FLOAT_BYTES)
+        right = kernels + (p * (outputs // COLUMNS) + group) * depth * (COLUMNS * FLOAT_BYTES)
         goal = summed + p * block_c + group * (COLUMNS * FLOAT_BYTES)
         with w.loop(tiles.blocks) as block:
             a, c = left + block * (points**2) * block_a, goal + block * (len(source) ** 2) * block_c
-            _multiply(w, a, right, c, channels, columns)
+            multiply(w, a, right, c, depth, columns)
 
 
 def _finish(
-    w: Writer,
-    tiles: _Tiles,
-    summed: Int,
-    columns: Int,
-    first: Int,
-    bias: Int,
-    slope: Vector,
-    goal: _Picture,
-    spare: Int,
-) -> None:
+    w: Writer, tiles: _Tiles, summed: Int, columns: Int, first: Int, after: tuple[Int, Vector], goal: _Picture,
+    spare: Int, rounding: _Rounding | None,
+) -> None:  # fmt: skip
     """A M A^T of all tiles, with bias and LeakyReLU, for the outputs from `first`."""
-    grown = len(tiles.how.outputs)
+    grown, (bias, slope) = len(tiles.how.outputs), after
     with w.loop(tiles.count) as tile:
         picture, row, column = tiles.place(tile)
         top, left = row * grown, column * grown
         inside = (goal.height - top).at_most(grown), (goal.width - left).at_most(grown)
         corner = goal.number(picture).pixel(top, left)
+        step = rounding.step(picture) if rounding else None
         with w.loop(columns, LANES) as c:
-            before = _in_blocks(summed + c * FLOAT_BYTES, tile, columns, len(tiles.how.source))
+            before = _in_blocks(summed, tile, columns, len(tiles.how.source)).after(c)
             channel = (first + c) * FLOAT_BYTES
             added = w.load(bias + channel)
-            values = [(i, j, (v + added).leaky(slope)) for i, j, v in _both_sides(w, tiles.how.outputs, before)]
-            after = _Grid(corner + channel, goal.width * goal.channels, goal.channels)
-            _put(w, values, after, inside, spare, grown)
+            factor = step * w.load(rounding.steps + channel) if rounding and step else None
+            results = _both_sides(w, tiles.how.outputs, before)
+            values = [(i, j, ((v * factor if factor else v) + added).leaky(slope)) for i, j, v in results]
+            _put(w, values, _Grid(corner + channel, goal.width * goal.channels, goal.channels), inside, spare, grown)
 
 
 def _in_blocks(address: Int, tile: Int, channels: Int, side: int) -> _Grid:
@@ -215,15 +255,36 @@ def _multiply(w: Writer, a: Int, b: Int, c: Int, depth: Int, columns: Int) -> No
         w.store(total, c + columns * (i // 2 * FLOAT_BYTES) + i % 2 * (LANES * FLOAT_BYTES))
 
 
-def _both_sides(w: Writer, matrix: Matrix, x: _Grid) -> list[tuple[int, int, Vector]]:
+def _multiply_pairs(w: Writer, a: Int, b: Int, c: Int, depth: Int, columns: Int) -> None:
+    """The same with pairs of whole numbers. The sums of SUMMED pairs are whole, sums of these are float32."""
+    goals = [c + columns * (i // 2 * FLOAT_BYTES) + i % 2 * (LANES * FLOAT_BYTES) for i in range(2 * ROWS)]
+    for goal in goals:
+        w.store(w.constant(0), goal)
+    with w.loop(depth, SUMMED) as first:
+        lines = [a + (depth * i + first) * FLOAT_BYTES for i in range(ROWS)]
+        right = b + first * (COLUMNS * FLOAT_BYTES)
+
+        def add(k: Int, sums: list[Pairs], lines: list[Int] = lines, right: Int = right) -> list[Pairs]:
+            line = right + k * (COLUMNS * FLOAT_BYTES)
+            columns = [w.load_pairs(line + half * (LANES * FLOAT_BYTES)) for half in range(2)]
+            rows = [w.spread_pair(line + k * FLOAT_BYTES) for line in lines]
+            return [total + rows[i // 2].products(columns[i % 2]) for i, total in enumerate(sums)]
+
+        totals = w.fold_pairs((depth - first).at_most(SUMMED), 2 * ROWS, add)
+        for total, goal in zip(totals, goals, strict=True):
+            w.store(w.load(goal) + total.floats(), goal)
+
+
+def _both_sides(w: Writer, matrix: Matrix, x: _Grid) -> Iterator[tuple[int, int, Vector]]:
     """Row, column and value of all vectors of M X M^T, for a fixed M (n, t) and t x t vectors X."""
     count, side = len(matrix), len(matrix[0])
     sources, columns = x.tile(side), []  # of M X
     for j in range(side):
         column = [w.load(sources[i][j]) for i in range(side)]
         columns.append([_weighted(weights, column) for weights in matrix])
-    places = [(i, j) for i in range(count) for j in range(count)]
-    return [(i, j, _weighted(matrix[j], [column[i] for column in columns])) for i, j in places]
+    for i in range(count):
+        for j in range(count):
+            yield i, j, _weighted(matrix[j], [column[i] for column in columns])
 
 
 def _weighted(weights: Matrix, values: list[Vector]) -> Vector:
@@ -313,9 +374,9 @@ def blur(
 
 
 def moments(
-    w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, sums: Int, squares: Int
+    w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, sums: Int, squares: Int, farthest: Int
 ) -> None:
-    """The sums of x - centre, and of its square, over rows of a picture; sums and squares are float64.
+    """The sums of x - centre, and of its square, and its largest size, over rows of a picture; all are float64.
 
     The centre is the mean of the picture's first row, near enough to that of all for squares to keep their digits.
     """
@@ -323,18 +384,28 @@ def moments(
         column = x + c * FLOAT_BYTES
         middle = _row_mean(w, column, width, channels)
 
-        def add_row(i: Int, sums: list[Vector], middle: Vector = middle, column: Int = column) -> list[Vector]:
+        def add_row(i: Int, totals: list[Vector], middle: Vector = middle, column: Int = column) -> list[Vector]:
             line = column + (first_row + i) * width * channels * FLOAT_BYTES
 
-            def add(j: Int, sums: list[Vector]) -> list[Vector]:
+            def add(j: Int, parts: list[Vector]) -> list[Vector]:
                 value = w.load(line + j * channels * FLOAT_BYTES) - middle
-                return [sums[0] + value, sums[1] + value * value]
+                return [parts[0] + value, parts[1] + value * value, parts[2].at_least(value.size())]
 
-            row = w.fold(width, 2, add)  # few enough values for float32
-            return [total + part.wide() for total, part in zip(sums, row, strict=True)]
+            row = [part.wide() for part in w.fold(width, 3, add)]  # few enough values for float32
+            return [totals[0] + row[0], totals[1] + row[1], totals[2].at_least(row[2])]
 
-        for total, address in zip(w.fold(last_row - first_row, 2, add_row, wide=True), (sums, squares), strict=True):
+        results = w.fold(last_row - first_row, 3, add_row, wide=True)
+        for total, address in zip(results, (sums, squares, farthest), strict=True):
             w.store(total, address + c * DOUBLE_BYTES)
+
+
+def largest(w: Writer, x: Int, pixels: Int, channels: Int, y: Int) -> None:
+    """LANES values, the largest of which is the largest size of some pixels' values."""
+
+    def add(i: Int, found: list[Vector]) -> list[Vector]:
+        return [found[0].at_least(w.load(x + i * (LANES * FLOAT_BYTES)).size())]
+
+    w.store(w.fold(pixels * channels // LANES, 1, add)[0], y)
 
 
 def _row_mean(w: Writer, column: Int, width: Int, channels: Int) -> Vector:
@@ -347,31 +418,39 @@ def _row_mean(w: Writer, column: Int, width: Int, channels: Int) -> Vector:
 
 
 def adain(
-    w: Writer, x: Int, height: Int, width: Int, channels: Int, parts: Int, sums: Int, squares: Int, style: Int,
-    scale: Int, shift: Int,
+    w: Writer, x: Int, height: Int, width: Int, channels: Int, parts: Int, sums: Int, squares: Int, farthest: Int,
+    style: Int, scale: Int, shift: Int, reach: Int,
 ) -> None:  # fmt: skip
     """Scale and shift of each map of a picture, out of what `moments` gave for its parts, and of a style.
 
-    A map that differs by rounding only becomes constant: its noise is not enlarged a million times.
+    A map that differs by rounding only becomes constant: its noise is not enlarged a million times. `reach` becomes
+    LANES values, the largest of which no value exceeds in size once it is scaled and shifted.
 
     Source: Deep Automodulators, Eq. 3; the unbiased standard deviation is a fact of the published models.
     """
     count = w.wide_number(height * width)
+    w.store(w.constant(0), reach)
     with w.loop(channels, LANES) as c:
         own, place = c * FLOAT_BYTES, c * DOUBLE_BYTES
 
         def add(i: Int, totals: list[Vector], place: Int = place) -> list[Vector]:
             line = place + i * channels * DOUBLE_BYTES
-            return [t + w.load(start + line, wide=True) for t, start in zip(totals, (sums, squares), strict=True)]
+            total, square, far = (w.load(start + line, wide=True) for start in (sums, squares, farthest))
+            return [totals[0] + total, totals[1] + square, totals[2].at_least(far)]
 
-        offset, square = (total / count for total in w.fold(parts, 2, add, wide=True))
-        mean = _row_mean(w, x + own, width, channels).wide() + offset
+        total, square, far = w.fold(parts, 3, add, wide=True)
+        offset, square = total / count, square / count
+        centre = _row_mean(w, x + own, width, channels).wide()
+        mean = centre + offset
         variance = (square - offset * offset) * count / (count - 1)
         sure = variance - mean * mean * CONSTANT
         deviation, middle = (w.load(style + own + half * FLOAT_BYTES).wide() for half in (w.number(0), channels))
         factor = (deviation / variance.root()).if_positive(sure)
+        summand = middle - factor * mean
         w.store(factor.narrow(), scale + own)
-        w.store((middle - factor * mean).narrow(), shift + own)
+        w.store(summand.narrow(), shift + own)
+        farthest_value = factor.size() * far + (factor * centre + summand).size()
+        w.store(w.load(reach).at_least(farthest_value.narrow()), reach)
 
 
 def halve(w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, y: Int) -> None:

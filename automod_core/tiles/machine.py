@@ -29,6 +29,12 @@ def can_compile() -> bool:
     return True
 
 
+@cache
+def can_multiply_pairs() -> bool:
+    """Whether the processor has the instruction for products of whole numbers of 16 bits in pairs."""
+    return bool(llvm.get_host_cpu_features().get("avx2")) and can_compile()
+
+
 def _may_run_own_memory() -> bool:
     """Whether the system lets a program make a page that it has written one that it runs, as LLVM does."""
     if os.name != "posix":

@@ -7,6 +7,7 @@ processor far behind.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from llvmlite import ir
 
@@ -15,6 +16,8 @@ FLOAT_BYTES = 4
 INT_BYTES = DOUBLE_BYTES = 8
 _INT, _FLOAT, _DOUBLE = ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _VECTOR, _WIDE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_DOUBLE, LANES)
+_WHOLE, _HALVES = ir.VectorType(ir.IntType(32), LANES), ir.VectorType(ir.IntType(16), 2 * LANES)
+_ROUNDING = 1.5 * 2**23  # the sum of this and of a whole number below 2**22 has the number as its last bits
 _FUSED = ("contract",)  # a product and a sum may become one instruction
 
 
@@ -95,6 +98,23 @@ class Vector:
         above = self.writer.builder.fcmp_ordered(">", sign.value, sign.value.type([0.0] * LANES))
         return Vector(self.writer, self.writer.builder.select(above, self.value, zero))
 
+    def at_least(self, other: "Vector") -> "Vector":
+        """The larger of two, of the same kind."""
+        larger = self.writer.builder.fcmp_ordered(">", self.value, other.value)
+        return Vector(self.writer, self.writer.builder.select(larger, self.value, other.value))
+
+    def size(self) -> "Vector":
+        """Without the sign."""
+        return self.at_least(Vector(self.writer, self.writer.builder.fneg(self.value)))
+
+    def largest(self) -> "Vector":
+        """The largest of the values, in all lanes."""
+        vector, width = self, LANES
+        while width > 1:
+            width //= 2
+            vector = vector.at_least(Vector(self.writer, _rotated(self.writer.builder, vector.value, width)))
+        return vector
+
     def wide(self) -> "Vector":
         """As float64."""
         return Vector(self.writer, self.writer.builder.fpext(self.value, _WIDE))
@@ -108,6 +128,35 @@ class Vector:
         small = self * leak
         larger = self.writer.builder.fcmp_ordered(">", self.value, small.value)
         return Vector(self.writer, self.writer.builder.select(larger, self.value, small.value))
+
+
+class Pairs:
+    """LANES pairs of whole numbers of 16 bits, or sums of their products, of 32 bits."""
+
+    def __init__(self, writer: "Writer", value: ir.Value) -> None:
+        self.writer, self.value = writer, value
+
+    def __add__(self, other: "Pairs") -> "Pairs":
+        return Pairs(self.writer, self.writer.builder.add(self.value, other.value))
+
+    def products(self, other: "Pairs") -> "Pairs":
+        """For each pair, the product of both first numbers plus that of both second ones; one instruction of AVX2."""
+        builder, name = self.writer.builder, "llvm.x86.avx2.pmadd.wd"
+        kind = ir.FunctionType(_WHOLE, [_HALVES, _HALVES])
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        return Pairs(self.writer, builder.call(function, [builder.bitcast(v, _HALVES) for v in (self.value, other.value)]))
+
+    def floats(self) -> Vector:
+        """Sums of products as float32."""
+        return Vector(self.writer, self.writer.builder.sitofp(self.value, _VECTOR))
+
+
+_Lanes = TypeVar("_Lanes", Vector, Pairs)
+
+
+def _rotated(builder: ir.IRBuilder, vector: ir.Value, lanes: int) -> ir.Value:
+    order = ir.VectorType(ir.IntType(32), LANES)([(i + lanes) % LANES for i in range(LANES)])
+    return builder.shuffle_vector(vector, vector, order)
 
 
 class Writer:
@@ -134,7 +183,25 @@ class Writer:
         """The value at an address, in all lanes."""
         return self._in_all_lanes(self.builder.load(self._pointer(address), typ=_FLOAT), _VECTOR)
 
-    def store(self, value: Vector, address: Int) -> None:
+    def load_pairs(self, address: Int) -> Pairs:
+        """LANES pairs that lie at an address."""
+        value = self.builder.load(self._pointer(address), typ=_WHOLE)
+        value.align = FLOAT_BYTES
+        return Pairs(self, value)
+
+    def spread_pair(self, address: Int) -> Pairs:
+        """The pair at an address, in all lanes."""
+        value = self.builder.load(self._pointer(address), typ=_WHOLE.element)
+        return Pairs(self, self._in_all_lanes(value, _WHOLE).value)
+
+    def pair(self, first: Vector, second: Vector, factor: Vector) -> Pairs:
+        """Values times a factor, rounded to whole numbers, which must come out within 16 bits."""
+        builder = self.builder
+        low, high = (builder.bitcast((value * factor + _ROUNDING).value, _WHOLE) for value in (first, second))
+        low = builder.and_(low, _WHOLE([0xFFFF] * LANES))
+        return Pairs(self, builder.or_(low, builder.shl(high, _WHOLE([16] * LANES))))
+
+    def store(self, value: Vector | Pairs, address: Int) -> None:
         """Put LANES values at an address."""
         self.builder.store(value.value, self._pointer(address)).align = FLOAT_BYTES
 
@@ -143,8 +210,7 @@ class Writer:
         builder, vector, width = self.builder, value.value, LANES
         while width > 1:  # the upper half onto the lower one
             width //= 2
-            order = ir.VectorType(ir.IntType(32), LANES)([(i + width) % LANES for i in range(LANES)])
-            vector = builder.fadd(vector, builder.shuffle_vector(vector, vector, order))
+            vector = builder.fadd(vector, _rotated(builder, vector, width))
         total = builder.extract_element(vector, ir.IntType(32)(0))
         total = builder.fadd(total, builder.load(self._pointer(added), typ=_FLOAT))
         builder.store(total, self._pointer(address))
@@ -191,17 +257,25 @@ class Writer:
         self, count: Int, values: int, change: Callable[[Int, list[Vector]], list[Vector]], *, wide: bool = False
     ) -> list[Vector]:
         """Start with vectors of zeros and change them for 0 ... count - 1, count >= 1; they stay in registers."""
-        builder, kind = self.builder, _WIDE if wide else _VECTOR
+        zero = (_WIDE if wide else _VECTOR)([0.0] * LANES)
+        return self._fold(count, [Vector(self, zero) for _ in range(values)], change)
+
+    def fold_pairs(self, count: Int, values: int, change: Callable[[Int, list[Pairs]], list[Pairs]]) -> list[Pairs]:
+        """The same with whole numbers."""
+        return self._fold(count, [Pairs(self, _WHOLE([0] * LANES)) for _ in range(values)], change)
+
+    def _fold(self, count: Int, start: list[_Lanes], change: Callable[[Int, list[_Lanes]], list[_Lanes]]) -> list[_Lanes]:
+        builder = self.builder
         before, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.branch(body)
         builder.position_at_end(body)
-        number, phis = builder.phi(_INT), [builder.phi(kind) for _ in range(values)]
-        changed = change(Int(self, number), [Vector(self, phi) for phi in phis])
+        number, phis = builder.phi(_INT), [builder.phi(first.value.type) for first in start]
+        changed = change(Int(self, number), [type(first)(self, phi) for first, phi in zip(start, phis, strict=True)])
         following = Int(self, number) + 1
         number.add_incoming(_INT(0), before)
         number.add_incoming(following.value, builder.block)
-        for phi, value in zip(phis, changed, strict=True):
-            phi.add_incoming(kind([0.0] * LANES), before)
+        for phi, first, value in zip(phis, start, changed, strict=True):
+            phi.add_incoming(first.value, before)
             phi.add_incoming(value.value, builder.block)
         builder.cbranch(following < count, body, after)
         builder.position_at_end(after)
