@@ -10,7 +10,7 @@ from automod_core.config import level_size
 from automod_core.errors import UserError
 from automod_core.inference_graph import DecoderGraph, EncoderGraph
 from automod_core.latent import codes_from_prior, expand, random_codes
-from automod_core.memory import keep_freed_memory
+from automod_core.memory import keep_freed_memory, let_go
 from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
 from automod_core.precision import EXACT, choose_precision
 from automod_core.preview_picture import PreviewPainter
@@ -52,7 +52,7 @@ def load_model(path: Path | str, device: str = "auto", *, precision: str = "floa
     """
     chosen = choose_device(device)
     card, state = read_model(Path(path))
-    return Automodulator(card, state, chosen, precision=precision)
+    return Automodulator(card, state, chosen, precision=precision, mapped=True)
 
 
 class Automodulator:
@@ -62,7 +62,13 @@ class Automodulator:
     """
 
     def __init__(
-        self, card: ModelCard, state: Mapping[str, Tensor], device: torch.device, *, precision: str = "float32"
+        self,
+        card: ModelCard,
+        state: Mapping[str, Tensor],
+        device: torch.device,
+        *,
+        precision: str = "float32",
+        mapped: bool = False,
     ) -> None:
         """Compile the networks for a device; see docs/adr/0016.
 
@@ -73,12 +79,14 @@ class Automodulator:
             precision: "float32"; "bfloat16", a number format that is quicker on hardware that has it, and differs by
                 some 40 dB; "int16", whole numbers on other processors, 50 dB and more, or "float32" where they cannot
                 be used; "auto", the quickest that the hardware has.
+            mapped: whether `state` lies in a file that is mapped into memory, and need not stay there.
 
         Raises:
             ValueError: there is no such precision.
         """
         if device.type == "cpu":
             keep_freed_memory()
+        mapping = list(state.values()) if mapped else []
         # Large weights are turned into something else; copies of the rest let go of a file that is mapped into memory.
         state = {name: tensor.clone() if tensor.numel() < _SMALL else tensor for name, tensor in state.items()}
         self.card = card
@@ -89,9 +97,11 @@ class Automodulator:
         self._prior = (state[PRIOR_MEAN].clone(), state[PRIOR_FACTOR].clone()) if PRIOR_MEAN in state else None
         self._painter = PreviewPainter(card.architecture, state, device)
         self._encoder = EncoderGraph(card.architecture, self._part(state, "encoder."), self._precision)
+        let_go(mapping)
         self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._precision)
         self._exact_decoder = self._decoder if self._precision == EXACT else None
         self._decoder_state = {} if self._exact_decoder else self._part(state, "decoder.")
+        let_go(mapping)
 
     def _part(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}

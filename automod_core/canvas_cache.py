@@ -43,7 +43,7 @@ class CanvasCache:
         misses: how often it did not.
     """
 
-    def __init__(self, limit_bytes: int = 128 * _MIB) -> None:
+    def __init__(self, limit_bytes: int = 64 * _MIB) -> None:
         self.limit_bytes = limit_bytes
         self.hits, self.misses = 0, 0
         self._entries: dict[bytes, _Entry] = {}
@@ -93,7 +93,11 @@ class CanvasCache:
             self._entries[key] = entry
             self._used_bytes += n_bytes
         self._use(key, entry)
-        self._make_room()
+        self._make_room(self.limit_bytes)
+
+    def make_room(self, n_bytes: int) -> None:
+        """Let go now of what would have to go if so many bytes came."""
+        self._make_room(max(self.limit_bytes - n_bytes, 0))
 
     def clear(self) -> None:
         """Forget everything; the counters stay."""
@@ -112,9 +116,9 @@ class CanvasCache:
         _, stamp, key = row
         return key in self._entries and self._entries[key].stamp == stamp
 
-    def _make_room(self) -> None:
-        """Let go of what is worth least; that may be what has just come."""
-        while self._used_bytes > self.limit_bytes:
+    def _make_room(self, limit_bytes: int) -> None:
+        """Let go of what is worth least, which may be what has just come, until so many bytes are left."""
+        while self._used_bytes > limit_bytes:
             row = heapq.heappop(self._queue)
             if self._is_current(row):
                 worth, _, key = row

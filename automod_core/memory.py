@@ -1,11 +1,18 @@
 """How this process gives memory back to the system."""
 
 import ctypes
+import mmap
 import sys
+from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Of mallopt, in glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_MADV_PAGEOUT = 21  # of madvise, in Linux' mman-common.h
 _KEPT_BYTES = 512 << 20  # what is free at the end of the heap beyond this goes back to the system
 _LARGEST_MAPS_BYTES = 256 << 20, 32 << 20  # the second where glibc is older than 2.35, which refuses more
 
@@ -30,3 +37,20 @@ def keep_freed_memory() -> bool:
     kept = any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in _LARGEST_MAPS_BYTES)
     returned = library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     return bool(library.mallopt(_M_ARENA_MAX, 1) and returned and kept)
+
+
+def let_go(tensors: "Iterable[Tensor]") -> None:
+    """Return what loading a model has left behind: memory that was freed, and tensors that lie in a mapped file.
+
+    Reading these tensors later reads the file again. Without effect on other systems than Linux.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    library = ctypes.CDLL(None)
+    for tensor in tensors:
+        start = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = tensor.data_ptr() + tensor.numel() * tensor.element_size() - start
+        if length > 0:
+            library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_PAGEOUT)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(ctypes.c_size_t(0))

@@ -15,6 +15,12 @@ def multiply_adds(model: ModelConfig, level: int) -> tuple[int, int]:
     return encode, decode
 
 
+def canvas_values(model: ModelConfig) -> tuple[int, ...]:
+    """Numbers in the canvas that leaves each block."""
+    sizes = zip(model.block_levels, model.block_sizes, strict=True)
+    return tuple(model.decoder_channels[level] * size**2 for level, size in sizes)
+
+
 def block_multiply_adds(model: ModelConfig) -> tuple[int, ...]:
     """Multiplications of each block of the decoder, for one picture."""
     n, channels, levels = model.code_size, model.decoder_channels, model.block_levels

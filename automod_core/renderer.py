@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from automod_core.canvas_cache import CanvasCache, canvas_keys, picture_key
-from automod_core.network_work import block_multiply_adds
+from automod_core.network_work import block_multiply_adds, canvas_values
 from automod_core.render_times import RenderTimes
+
+_VALUE_BYTES = 4  # of a canvas in float32
 
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
@@ -36,6 +38,7 @@ class Renderer:
         self._model = model
         self._cache = CanvasCache(0) if cache is None else cache
         self._works = block_multiply_adds(model.card.architecture)
+        self._values = canvas_values(model.card.architecture)
         self._canvases: dict[bytes, Tensor] = {}  # of the current picture
         self._named: tuple[bytes, list[bytes]] = b"", []  # styles, and the keys of all canvases
 
@@ -71,6 +74,7 @@ class Renderer:
             return shown.clone()
         first = self._first(keys, last)
         canvas = self._canvas(keys[first - 1]) if first else None
+        self._cache.make_room(sum(self._values[first:last]) * _VALUE_BYTES)  # those of a picture count, kept or not
         for i in range(first, last + 1):
             if cancelled is not None and cancelled():
                 raise Cancelled

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from automod_core.canvas_cache import CanvasCache, canvas_keys, picture_key
 from automod_core.config import level_size
-from automod_core.network_work import block_multiply_adds, multiply_adds
+from automod_core.network_work import block_multiply_adds, canvas_values, multiply_adds
 
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
@@ -182,8 +182,7 @@ class _Tree:
         self._level, self._breaths = level, breaths
         self._last = config.last_block(level)
         self._ids = [_equal_rows(styles[:, i]) for i in range(self._last + 1)]  # of the style of each picture
-        sizes = zip(config.block_levels, config.block_sizes, strict=True)
-        values = [config.decoder_channels[block_level] * size**2 for block_level, size in sizes][: self._last + 1]
+        values = canvas_values(config)[: self._last + 1]
         self._limits = [1 if _draws_alone(model) else batch * max(values) // value for value in values]  # nodes at once
 
     def start(self) -> Tensor:

@@ -7,7 +7,7 @@ from collections import deque
 from automod_studio.workers.requests import Rendered
 
 _KEPT = 100  # steps that the 95 % are of
-_PRECISIONS = {"float32": "32-bit numbers", "bfloat16": "16-bit numbers", "float16": "16-bit numbers"}
+_PRECISIONS = {"float32": "32-bit numbers", "bfloat16": "16-bit numbers", "int16": "16-bit whole numbers"}
 
 
 class SpeedFigures:

@@ -14,7 +14,7 @@ class Bench:
 
     Attributes:
         device: where the networks compute.
-        precision: "auto", "float32" or "bfloat16"; see subjects.Networks.
+        precision: "auto" or one of precision.PRECISIONS; see subjects.Networks.
         effort: how long each thing is measured.
         tell: called with a few words on what comes next.
         ceilings: precision -> GFLOP/s, filled in when the ceilings are measured.

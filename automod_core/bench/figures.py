@@ -29,7 +29,7 @@ class Figure:
         unit: MS, GFLOP_S, ...
         samples: every value, in the order in which they were taken; warm-ups are left out.
         size: pixels per side of the pictures, or None.
-        precision: "float32", "bfloat16", or "" where it has no part.
+        precision: one of precision.PRECISIONS, or "" where it has no part.
         column: heading under which tables show it in one row with others of the same `what`; "" for a row of its own.
         than: name of what this is compared with, or "".
         reference: its values, (len(samples),), each taken in the same turn as the sample beside it.

@@ -111,7 +111,8 @@ class Networks:
         Args:
             subject: the model.
             device: where to compute.
-            precision: "float32", "bfloat16", or "auto": float32 and, if it is another, what the program would choose.
+            precision: one of precision.PRECISIONS, or "auto": float32 and, if it is another, what the program would
+                choose.
         """
         self.subject, self.device = subject, device
         first = self._model(precision)

@@ -73,7 +73,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--precision",
-        choices=("auto", "float32", "bfloat16"),
+        choices=("auto", "float32", "bfloat16", "int16"),
         default="auto",
         help="of the program's networks (default: auto, float32 and what it would choose here)",
     )

@@ -11,9 +11,7 @@ from automod_core.tiles.machine import Function, can_compile, can_multiply_pairs
 STEPS = 2, 4  # pixels per side of a tile; with 6 few products are saved, and rounding is four times as bad
 _SIMPLE = {
     body.__name__: body
-    for body in (
-        kernels.adain, kernels.affine, kernels.blur, kernels.halve, kernels.largest, kernels.moments, kernels.to_rgb
-    )
+    for body in (kernels.adain, kernels.affine, kernels.blur, kernels.largest, kernels.moments, kernels.to_rgb)
 }
 _exact = {
     (step, enlarges): (algorithms.enlarging if enlarges else algorithms.same)(step)
@@ -32,9 +30,9 @@ def filtering(step: int, *, enlarges: bool, whole: bool = False) -> Filtering:
     return _filterings[(step, enlarges), whole]
 
 
-def convolution(how: Filtering, *, whole: bool = False) -> Function:
+def convolution(how: Filtering, *, whole: bool = False, halves: bool = False) -> Function:
     """kernels.convolution of one of these algorithms."""
-    return _once(how, lambda: kernels.convolution(how, whole=whole))
+    return _once((how, halves), lambda: kernels.convolution(how, whole=whole, halves=halves))
 
 
 def simple(name: str) -> Function:
@@ -48,7 +46,8 @@ def compile_all() -> None:
         return
     for (_, whole), how in _filterings.items():
         if whole == can_multiply_pairs():  # float32 is made when a picture is saved
-            convolution(how, whole=whole)
+            for halves in (False, True) if how.scale == 1 else (False,):
+                convolution(how, whole=whole, halves=halves)
     for name in _SIMPLE:
         simple(name)
 

@@ -36,7 +36,8 @@ space = Space()
 
 @cache
 def _helpers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - threads do not come along into a forked process
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=THREAD_NAME)
+    others = max(1, (os.cpu_count() or 1) - 1)
+    return ThreadPoolExecutor(others, thread_name_prefix=THREAD_NAME)
 
 
 def share(part: Callable[[int], None], count: int, threads: int, owners: Sequence[object] = ()) -> None:

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from automod_core.config import BASE_SIZE, ModelConfig
 from automod_core.layers import LEAK
-from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, halve, suits
+from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, suits
 from automod_core.tiles.machine import can_compile
+from automod_core.tiles.maps import maps
 from automod_core.tiles.writer import LANES
 
+_WEIGHT = 200  # of the encoder, which is used for few pictures: its weights are to be small
 State = Mapping[str, Tensor]
 
 
@@ -58,7 +60,7 @@ class TiledBlock:
             return affine(x, factors.scale, factors.shift)
         x = self._conv(x, factors)
         factors = adain(x, F.linear(style, *self._styles[1]))
-        return affine(x, factors.scale, factors.shift, out=x)
+        return affine(x, factors.scale, factors.shift, in_place=True)
 
 
 class _Constant:
@@ -90,19 +92,20 @@ class TiledEncoder:
         # Channels of the pictures that enter: three colours, and one that is 1 within the picture; the others are 0.
         self._inputs = 2 * LANES if whole else LANES
         weights[0] = F.pad(joined, (0, 0, 0, 0, 0, self._inputs - joined.shape[1])), bias, size
-        self._convs = [TiledConvolution(weight, bias, LEAK, size, whole=whole) for weight, bias, size in weights]
+        self._convs = [
+            TiledConvolution(weight, bias, LEAK, size, halves=i % 2 == 1, whole=whole, weigh=_WEIGHT)
+            for i, (weight, bias, size) in enumerate(weights)
+        ]
         last = state["stages.0.conv1.weight"], state["stages.0.conv1.bias"]
         self._to_code = (last[0].flatten(1).clone(), last[1])  # (n, C * 4 * 4)
 
     def steps(self, images: Tensor) -> Iterator[Tensor]:
         """Encode stage by stage: give what leaves each stage (B, C, H, W), and at last the codes (B, n)."""
-        x = F.pad(images.to(torch.float32), (0, 0, 0, 0, 0, self._inputs - 3))
-        x[:, 3] = 1
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = maps.empty(len(images), self._inputs, *images.shape[2:]).zero_()
+        x[:, :3], x[:, 3] = images, 1
         for conv0, conv1 in zip(self._convs[:-1:2], self._convs[1::2], strict=True):
-            x = conv0(x)  # each a step of its own, so that what entered is free before the next takes memory
+            x = conv0(x)  # a step of its own, so that what entered is free before the next takes memory
             x = conv1(x)
-            x = halve(x)
             yield x
         x = self._convs[-1](x)
         yield F.normalize(F.linear(x.flatten(1), *self._to_code), dim=1)

@@ -22,7 +22,6 @@ SUMMED = 64  # pairs whose products are summed up in 32 bits
 TINY = 1e-30  # no picture is said to reach less far
 CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR = np.array([[0.25, 0.5, 0.25]])
-_HALF = np.array([[0.5, 0.5]])
 Body = Callable[..., None]
 
 
@@ -89,8 +88,10 @@ class _Tiles:
         return row // self.rows, row % self.rows, tile % self.across
 
 
-def convolution(filtering: Filtering, *, whole: bool = False) -> Body:
+def convolution(filtering: Filtering, *, whole: bool = False, halves: bool = False) -> Body:
     """Write a 3x3 convolution of rows of tiles, with a bias and LeakyReLU after it, by an algorithm for tiles.
+
+    If it `halves`, 2x2 pixels of what comes out become one, their mean; height and width are even.
 
     What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
     computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, depth, COLUMNS).
@@ -109,7 +110,8 @@ def convolution(filtering: Filtering, *, whole: bool = False) -> Body:
     ) -> None:  # fmt: skip
         tiles = _Tiles(filtering, height, width, first_row, last_row)
         source = _Picture(x, height, width, channels)
-        goal = _Picture(y, height * filtering.scale, width * filtering.scale, outputs)
+        grown, shrunk = filtering.scale, 2 if halves else 1
+        goal = _Picture(y, height * grown // shrunk, width * grown // shrunk, outputs)
         depth, rounding = (channels // 2, _Rounding(w, reach, steps)) if whole else (channels, None)
         with w.loop(last_row - first_row) as row:
             _cut(w, tiles, row, source, (scale, shift), strip)
@@ -119,7 +121,7 @@ def convolution(filtering: Filtering, *, whole: bool = False) -> Body:
             columns = (last_group - group).at_most(GROUPS) * COLUMNS
             first = kernels + group * depth * (COLUMNS * FLOAT_BYTES)
             _multiply_all(w, tiles, depth, turned, first, outputs, columns, summed, whole=whole)
-            _finish(w, tiles, summed, columns, group * COLUMNS, (bias, slope), goal, spare, rounding)
+            _finish(w, tiles, summed, columns, group * COLUMNS, (bias, slope), goal, spare, rounding, halves=halves)
 
     return convolve
 
@@ -162,7 +164,8 @@ def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int, roun
     step, points = tiles.how.step, len(tiles.how.data)
     depth, lanes = (channels // 2, 2 * LANES) if rounding else (channels, LANES)
     with w.loop(tiles.count) as tile:
-        corner = strip + (tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step) * channels * FLOAT_BYTES
+        pixel = tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step
+        corner = strip + pixel * channels * FLOAT_BYTES
         goal = _in_blocks(turned, tile, depth, points)
         factor = w.constant(1) / rounding.step(tiles.place(tile)[0]) if rounding else None
         with w.loop(channels, lanes) as c:
@@ -196,10 +199,10 @@ def _multiply_all(
 
 def _finish(
     w: Writer, tiles: _Tiles, summed: Int, columns: Int, first: Int, after: tuple[Int, Vector], goal: _Picture,
-    spare: Int, rounding: _Rounding | None,
+    spare: Int, rounding: _Rounding | None, *, halves: bool,
 ) -> None:  # fmt: skip
     """A M A^T of all tiles, with bias and LeakyReLU, for the outputs from `first`."""
-    grown, (bias, slope) = len(tiles.how.outputs), after
+    grown, (bias, slope) = len(tiles.how.outputs) // (2 if halves else 1), after
     with w.loop(tiles.count) as tile:
         picture, row, column = tiles.place(tile)
         top, left = row * grown, column * grown
@@ -213,7 +216,15 @@ def _finish(
             factor = step * w.load(rounding.steps + channel) if rounding and step else None
             results = _both_sides(w, tiles.how.outputs, before)
             values = [(i, j, ((v * factor if factor else v) + added).leaky(slope)) for i, j, v in results]
+            values = _halved(values) if halves else values
             _put(w, values, _Grid(corner + channel, goal.width * goal.channels, goal.channels), inside, spare, grown)
+
+
+def _halved(values: list[tuple[int, int, Vector]]) -> list[tuple[int, int, Vector]]:
+    """Means of 2x2 of the values of a tile."""
+    at = {(i, j): value for i, j, value in values}
+    corners = [(i, j) for i, j in at if i % 2 == j % 2 == 0]
+    return [(i // 2, j // 2, (at[i, j] + at[i, j + 1] + (at[i + 1, j] + at[i + 1, j + 1])) * 0.25) for i, j in corners]
 
 
 def _in_blocks(address: Int, tile: Int, channels: Int, side: int) -> _Grid:
@@ -451,15 +462,6 @@ def adain(
         w.store(summand.narrow(), shift + own)
         farthest_value = factor.size() * far + (factor * centre + summand).size()
         w.store(w.load(reach).at_least(farthest_value.narrow()), reach)
-
-
-def halve(w: Writer, x: Int, width: Int, channels: Int, first_row: Int, last_row: Int, y: Int) -> None:
-    """The mean of 2x2 pixels, for rows of what comes out; width is that of what enters."""
-    with w.loop(last_row, start=first_row) as row, w.loop(width // 2) as j, w.loop(channels, LANES) as c:
-        corner = x + ((row * 2 * width + j * 2) * channels + c) * FLOAT_BYTES
-        before = _Grid(corner, width * channels, channels)
-        ((_, _, value),) = _both_sides(w, _HALF, before)
-        w.store(value, y + ((row * (width // 2) + j) * channels + c) * FLOAT_BYTES)
 
 
 def to_rgb(w: Writer, x: Int, pixels: Int, channels: Int, weight: Int, bias: Int, plane: Int, y: Int) -> None:

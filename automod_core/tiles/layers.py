@@ -12,6 +12,7 @@ from automod_core.tiles import compiled, kernels
 from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
 from automod_core.tiles.kernels import COLUMNS, LIMIT, ROWS, SUMMED, TINY, paired
+from automod_core.tiles.maps import maps
 from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
 
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
@@ -45,12 +46,21 @@ class Factors(NamedTuple):
 class TiledConvolution:
     """3x3 convolution, padding 1, with a bias and LeakyReLU: (B, in, H, W) -> (B, out, s H, s W).
 
-    Its pictures may be enlarged by nearest neighbour before, s = 2. It may round what it multiplies to whole numbers of
-    16 bits, which is quicker and takes half of the memory: 50 dB and more.
+    Its pictures may be enlarged by nearest neighbour before, s = 2, or halved after, s = 1/2. It may round what it
+    multiplies to whole numbers of 16 bits, which is quicker and takes half of the memory; see docs/adr/0019.
     """
 
     def __init__(
-        self, weight: Tensor, bias: Tensor, leak: float, size: int, *, enlarges: bool = False, whole: bool = False
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        leak: float,
+        size: int,
+        *,
+        enlarges: bool = False,
+        halves: bool = False,
+        whole: bool = False,
+        weigh: int = _WEIGHT,
     ) -> None:
         """Turn the weights.
 
@@ -60,7 +70,9 @@ class TiledConvolution:
             leak: slope for negative values; 1 for none.
             size: pixels per side of the pictures for which it is to be quick; it takes all.
             enlarges: whether what enters is enlarged before.
+            halves: whether 2x2 pixels of what comes out become their mean; what enters has even sides then.
             whole: whether to multiply whole numbers.
+            weigh: how much the size of turned weights matters.
 
         Raises:
             ValueError: these channels do not suit.
@@ -68,8 +80,8 @@ class TiledConvolution:
         self._outputs, self._inputs = weight.shape[:2]
         if not suits(self._inputs, self._outputs, whole=whole):
             raise ValueError(f"{self._inputs} to {self._outputs} channels cannot be convolved here")
-        self._how, self._whole = _algorithm(size, enlarges=enlarges, whole=whole), whole
-        self._run = compiled.convolution(self._how, whole=whole)
+        self._how, self._whole = _algorithm(size, enlarges=enlarges, whole=whole, weigh=weigh), whole
+        self._run, self._halves = compiled.convolution(self._how, whole=whole, halves=halves), halves
         self._kernels, self._steps = _rounded(weight, self._how) if whole else _turned(weight, self._how)
         self._bias, self._leak = _floats(bias, self._outputs), torch.tensor([leak], dtype=torch.float32)
         self._ones, self._zeros = torch.ones(self._inputs), torch.zeros(self._inputs)
@@ -78,10 +90,13 @@ class TiledConvolution:
         """Convolve scale * x + shift, or x; outside of the picture is 0 all the same."""
         x = _laid_out(x, self._inputs)
         batch, _, height, width = x.shape
+        if self._halves and (height % 2 or width % 2):
+            raise ValueError(f"maps that are halved must have even sides, got {height} x {width}")
         scale, shift, reach = self._plain(x) if factors is None else factors
         scale, shift = _floats(scale, batch, self._inputs), _floats(shift, batch, self._inputs)
         reach = _floats(reach, batch, LANES)
-        how, y = self._how, _empty(batch, self._outputs, height * self._how.scale, width * self._how.scale)
+        how = self._how
+        y = maps.empty(batch, self._outputs, *(n // 2 if self._halves else n * how.scale for n in (height, width)))
         down, across = -(-height // how.step), -(-width // how.step)
         work = len(how.source) ** 2 * batch * down * across * self._inputs * self._outputs  # multiplications
         threads = _threads(work // _WORK)
@@ -121,7 +136,7 @@ def blur(x: Tensor, leak: float) -> Tensor:
     """[1 2 1]^T [1 2 1] / 16 over each map, 0 outside of it, then LeakyReLU."""
     x = _laid_out(x)
     _, channels, height, width = x.shape
-    y, slope, run = torch.empty_like(x), torch.tensor([leak], dtype=torch.float32), compiled.simple("blur")
+    y, slope, run = maps.empty(*x.shape), torch.tensor([leak], dtype=torch.float32), compiled.simple("blur")
     source, goal, leak_at = _Place(x), _Place(y), slope.data_ptr()
 
     def part(picture: int, first: int, last: int) -> None:
@@ -174,13 +189,11 @@ def largest(x: Tensor) -> Tensor:
     return found if len(parts) == len(x) else found.view(len(x), -1, LANES).amax(1)
 
 
-def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
-    """Scale and shift each map by factors (B, C), into `out`, maps in channels_last such as x, or into new memory."""
+def affine(x: Tensor, scale: Tensor, shift: Tensor, *, in_place: bool = False) -> Tensor:
+    """Scale and shift each map by factors (B, C), into new memory that may stay; in place if that may stay, too."""
     x = _laid_out(x)
     batch, channels, _, width = x.shape
-    y = torch.empty_like(x) if out is None else out
-    if y.shape != x.shape or _laid_out(y) is not y:
-        raise ValueError("what is written to must be shaped as what is read, in channels_last")
+    y = x if in_place and maps.are_full(x) else maps.empty(*x.shape, stays=True)
     scale, shift = (_floats(factor, batch, channels) for factor in (scale, shift))
     run = compiled.simple("affine")
     source, goal, factor, summand = _Place(x), _Place(y), _Place(scale), _Place(shift)
@@ -190,20 +203,6 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
         run(source.at(picture, first), (last - first) * width, channels, *factors, goal.at(picture, first))
 
     _share_rows(part, y, x, scale, shift)
-    return y
-
-
-def halve(x: Tensor) -> Tensor:
-    """Average 2x2 pixels: (B, C, H, W) -> (B, C, H / 2, W / 2), with H and W even."""
-    x = _laid_out(x)
-    batch, channels, height, width = x.shape
-    y, run = _empty(batch, channels, height // 2, width // 2), compiled.simple("halve")
-    source, goal = _Place(x), _Place(y)
-
-    def part(picture: int, first: int, last: int) -> None:
-        run(source.at(picture), width, channels, first, last, goal.at(picture))
-
-    _share_rows(part, y, x)
     return y
 
 
@@ -235,12 +234,12 @@ class _Place:
         return self._start + picture * self._picture + row * self._row
 
 
-def _algorithm(size: int, *, enlarges: bool, whole: bool = False) -> Filtering:
+def _algorithm(size: int, *, enlarges: bool, whole: bool = False, weigh: int = _WEIGHT) -> Filtering:
     """The quickest algorithm for pictures of so many pixels per side."""
 
     def cost(how: Filtering) -> int:
         tiles = (-(-size // how.step)) ** 2
-        return len(how.source) ** 2 * (-(-tiles // ROWS) * ROWS + _WEIGHT)
+        return len(how.source) ** 2 * (-(-tiles // ROWS) * ROWS + weigh)
 
     return min((compiled.filtering(step, enlarges=enlarges, whole=whole) for step in compiled.STEPS), key=cost)
 
@@ -307,10 +306,6 @@ def _floats(x: Tensor, *shape: int) -> Tensor:
 def _threads(wanted: int) -> int:
     """How many threads to use where there is enough to do for so many."""
     return max(1, min(torch.get_num_threads(), wanted))
-
-
-def _empty(batch: int, channels: int, height: int, width: int) -> Tensor:
-    return torch.empty(batch, channels, height, width, memory_format=torch.channels_last)
 
 
 def _share_rows(part: Callable[[int, int, int], None], maps: Tensor, *others: Tensor) -> None:

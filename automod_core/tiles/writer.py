@@ -7,6 +7,7 @@ processor far behind.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TypeVar
 
 from llvmlite import ir
@@ -19,6 +20,12 @@ _VECTOR, _WIDE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_DOUBLE, LANES)
 _WHOLE, _HALVES = ir.VectorType(ir.IntType(32), LANES), ir.VectorType(ir.IntType(16), 2 * LANES)
 _ROUNDING = 1.5 * 2**23  # the sum of this and of a whole number below 2**22 has the number as its last bits
 _FUSED = ("contract",)  # a product and a sum may become one instruction
+
+
+@lru_cache(256)
+def _constant(value: float, *, wide: bool) -> ir.Constant:
+    """One object for each value: LLVM is told by text, which takes long to write."""
+    return (_WIDE if wide else _VECTOR)([value] * LANES)
 
 
 class Int:
@@ -71,7 +78,7 @@ class Vector:
 
     def _of(self, operation: Callable[..., ir.Value], other: "Vector | float") -> "Vector":
         if not isinstance(other, Vector):
-            other = Vector(self.writer, self.value.type([float(other)] * LANES))
+            other = self.writer.constant(other, wide=self.value.type == _WIDE)
         return Vector(self.writer, operation(self.value, other.value, flags=_FUSED))
 
     def __add__(self, other: "Vector | float") -> "Vector":
@@ -95,7 +102,7 @@ class Vector:
     def if_positive(self, sign: "Vector") -> "Vector":
         """These values where `sign` is above 0, and 0 where it is not."""
         zero = self.value.type([0.0] * LANES)
-        above = self.writer.builder.fcmp_ordered(">", sign.value, sign.value.type([0.0] * LANES))
+        above = self.writer.builder.fcmp_ordered(">", sign.value, zero)
         return Vector(self.writer, self.writer.builder.select(above, self.value, zero))
 
     def at_least(self, other: "Vector") -> "Vector":
@@ -144,7 +151,8 @@ class Pairs:
         builder, name = self.writer.builder, "llvm.x86.avx2.pmadd.wd"
         kind = ir.FunctionType(_WHOLE, [_HALVES, _HALVES])
         function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        return Pairs(self.writer, builder.call(function, [builder.bitcast(v, _HALVES) for v in (self.value, other.value)]))
+        both = [builder.bitcast(value, _HALVES) for value in (self.value, other.value)]
+        return Pairs(self.writer, builder.call(function, both))
 
     def floats(self) -> Vector:
         """Sums of products as float32."""
@@ -169,9 +177,9 @@ class Writer:
         """A number as one that the code knows."""
         return value if isinstance(value, Int) else Int(self, _INT(value))
 
-    def constant(self, value: float) -> Vector:
+    def constant(self, value: float, *, wide: bool = False) -> Vector:
         """The same value in all lanes."""
-        return Vector(self, _VECTOR([float(value)] * LANES))
+        return Vector(self, _constant(float(value), wide=wide))
 
     def load(self, address: Int, *, wide: bool = False) -> Vector:
         """LANES values that lie at an address."""
@@ -264,7 +272,9 @@ class Writer:
         """The same with whole numbers."""
         return self._fold(count, [Pairs(self, _WHOLE([0] * LANES)) for _ in range(values)], change)
 
-    def _fold(self, count: Int, start: list[_Lanes], change: Callable[[Int, list[_Lanes]], list[_Lanes]]) -> list[_Lanes]:
+    def _fold(
+        self, count: Int, start: list[_Lanes], change: Callable[[Int, list[_Lanes]], list[_Lanes]]
+    ) -> list[_Lanes]:
         builder = self.builder
         before, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.branch(body)

@@ -67,7 +67,7 @@ class Rendered:
         full_size: pixels per side of the full picture.
         first_block: the first block of the decoder that was computed for it; `n_blocks` if none was.
         n_blocks: how many blocks the decoder has.
-        precision: "float32" or "bfloat16".
+        precision: one of automod_core.precision.PRECISIONS.
     """
 
     id: int

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -18,11 +19,16 @@ from automod_core.config import ModelConfig
 from automod_core.inference_graph import BlockGraph, DecoderGraph
 from automod_core.model_file import expected_shapes
 from automod_core.tiles import crew, graph, layers, machine
-from automod_core.tiles.algorithms import Filtering, enlarging, same
+from automod_core.tiles import maps as maps_module
+from automod_core.tiles.algorithms import Filtering, balanced, enlarging, same
 from automod_core.tiles.graph import TiledBlock, suits_tiles
-from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, halve, to_rgb
+from automod_core.tiles.layers import Factors, TiledConvolution, adain, affine, blur, largest, to_rgb
+from automod_core.tiles.maps import Maps
 
 CPU = torch.device("cpu")
+pairs = pytest.mark.skipif(
+    not machine.can_multiply_pairs(), reason="of processors that multiply whole numbers in pairs"
+)
 
 
 @pytest.fixture(params=[(1, 96, 1 << 18), (2, 1, 16), (3, 7, 1024)], ids=["whole", "in shreds", "in parts"])
@@ -85,6 +91,18 @@ def test_filtering_a_line_is_exact(step: int) -> None:
     assert (same(step).scale, enlarging(step).scale) == (1, 2)
 
 
+@pytest.mark.parametrize("how", [same(2), same(4), enlarging(2), enlarging(4)])
+def test_a_balanced_algorithm_does_the_same_with_no_larger_values(how: Filtering) -> None:
+    inputs, weights = numbers(how.step + 2).double().numpy(), numbers(3, seed=1).double().numpy()
+    found = balanced(how)
+    results = [
+        each.outputs @ ((each.taps @ weights) * (each.data @ inputs)[list(each.source)]) for each in (how, found)
+    ]
+    np.testing.assert_allclose(results[1], results[0], atol=1e-12)
+    np.testing.assert_allclose(np.abs(found.data).sum(1), 1)
+    np.testing.assert_allclose(np.square(found.taps).sum(1), 1)
+
+
 # --- layers ----------------------------------------------------------------------------------------------------------
 
 
@@ -115,16 +133,80 @@ def test_convolution(
             wide = F.interpolate(wide, scale_factor=2)
         for leak in (1.0, 0.2):
             expected = F.leaky_relu(F.conv2d(wide, weight.double(), bias.double(), padding=1), leak)
-            found = TiledConvolution(weight, bias, leak, size, enlarges=enlarges)(x, *factors)
+            given = [Factors(*factors, torch.zeros(batch, 8))] if factors else []
+            found = TiledConvolution(weight, bias, leak, size, enlarges=enlarges)(x, *given)
             assert found.is_contiguous(memory_format=torch.channels_last)
             torch.testing.assert_close(found.double(), expected, atol=2e-5, rtol=0)
     assert torch.equal(x, before)
+
+
+@pairs
+@pytest.mark.parametrize("enlarges", [False, True])
+@pytest.mark.parametrize("size", [4, 512])
+@pytest.mark.parametrize(
+    ("batch", "inputs", "outputs", "height", "width"),
+    [(1, 16, 16, 4, 4), (3, 48, 32, 8, 12), (2, 16, 16, 1, 1), (1, 144, 160, 37, 6), (5, 272, 16, 5, 3)],
+)
+def test_convolution_of_whole_numbers(
+    cut: int, batch: int, inputs: int, outputs: int, height: int, width: int, size: int, *, enlarges: bool
+) -> None:
+    weight, bias = numbers(outputs, inputs, 3, 3, seed=1) / (9 * inputs) ** 0.5, numbers(outputs, seed=2)
+    x, style = maps(batch, inputs, height, width, seed=3), numbers(batch, 2 * inputs)
+    x *= 10.0 ** torch.arange(batch)[:, None, None, None]  # pictures of all sizes
+    convolution = TiledConvolution(weight, bias, 0.2, size, enlarges=enlarges, whole=True)
+    for given in [()] + [(adain(x, style),)] * (height > 1):
+        wide = x.double()
+        for scale, shift, _ in given:
+            wide = wide * scale.double()[:, :, None, None] + shift.double()[:, :, None, None]
+        wide = F.interpolate(wide, scale_factor=2) if enlarges else wide
+        plain = F.conv2d(wide, weight.double(), padding=1)
+        expected = F.leaky_relu(plain + bias.double()[:, None, None], 0.2)
+        found = convolution(x, *given)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        difference = (found.double() - expected).square().mean((1, 2, 3))
+        assert bool((difference < 1e-5 * wide.square().mean((1, 2, 3))).all())  # 50 dB, of noise
+        for i in range(batch):
+            own = [Factors(*(factor[i : i + 1] for factor in factors)) for factors in given]
+            assert torch.equal(convolution(x[i : i + 1], *own), found[i : i + 1])
+
+
+@pairs
+@pytest.mark.parametrize("channels", [16, 128, 512])
+@pytest.mark.parametrize("enlarges", [False, True])
+def test_sums_of_whole_numbers_stay_within_their_bits(channels: int, *, enlarges: bool) -> None:
+    weight, x = torch.full((16, channels, 3, 3), 0.5), torch.full((1, channels, 12, 12), -7.0)  # the largest there are
+    x[..., 6:] *= -1
+    wide = F.interpolate(x.double(), scale_factor=2) if enlarges else x.double()
+    expected = F.conv2d(wide, weight.double(), padding=1)
+    for size in (4, 512):
+        found = TiledConvolution(weight, torch.zeros(16), 1, size, enlarges=enlarges, whole=True)(x)
+        torch.testing.assert_close(found.double(), expected, atol=0.01 * 9 * 3.5 * channels, rtol=0)
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pairs)])
+@pytest.mark.parametrize("size", [4, 512])
+def test_convolution_that_halves(cut: int, size: int, *, whole: bool) -> None:
+    weight, bias = numbers(32, 16, 3, 3, seed=1) / 12, numbers(32, seed=2)
+    convolution = TiledConvolution(weight, bias, 0.2, size, halves=True, whole=whole)
+    for batch, height, width in ((2, 8, 12), (1, 2, 2), (1, 38, 6)):
+        x = maps(batch, 16, height, width, seed=3)
+        expected = F.avg_pool2d(F.leaky_relu(F.conv2d(x.double(), weight.double(), bias.double(), padding=1), 0.2), 2)
+        torch.testing.assert_close(convolution(x).double(), expected, atol=5e-3 if whole else 2e-5, rtol=0)
+    with pytest.raises(ValueError, match="must have even sides, got 4 x 5"):
+        convolution(maps(1, 16, 4, 5))
+
+
+def test_largest(cut: int) -> None:
+    x = maps(3, 16, 40, 30)
+    x[1, 5, 39, 29] = -9
+    assert torch.equal(largest(x).amax(1), x.abs().amax((1, 2, 3)))
 
 
 def test_algorithms_differ_by_the_size() -> None:
     steps = {size: layers._algorithm(size, enlarges=enlarges).step for enlarges, size in ((False, 16), (False, 32))}
     assert steps == {16: 2, 32: 4}
     assert [layers._algorithm(size, enlarges=True).step for size in (8, 32, 64, 256)] == [2, 2, 4, 4]
+    assert [layers._algorithm(size, enlarges=False, weigh=200).step for size in (32, 64)] == [2, 4]  # less to read
 
 
 def test_whatever_lies_in_memory_beforehand(cut: int) -> None:
@@ -153,14 +235,12 @@ def test_parts_give_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 4, 4), (3, 16, 5, 9), (2, 24, 64, 96)])
-def test_blur_halve_affine_and_colours(cut: int, shape: tuple[int, ...]) -> None:
+def test_blur_affine_and_colours(cut: int, shape: tuple[int, ...]) -> None:
     x, channels = maps(*shape), shape[1]
     taps = torch.tensor([1.0, 2.0, 1.0]) / 4
     kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3)
     expected = F.leaky_relu(F.conv2d(x, kernel, padding=1, groups=channels), 0.2)
     torch.testing.assert_close(blur(x, 0.2), expected, atol=1e-6, rtol=0)
-    even = x[:, :, : shape[2] // 2 * 2, : shape[3] // 2 * 2]
-    torch.testing.assert_close(halve(even), F.avg_pool2d(even, 2), atol=1e-6, rtol=0)
     scale, shift = numbers(shape[0], channels, seed=1), numbers(shape[0], channels, seed=2)
     moved = x * scale[:, :, None, None] + shift[:, :, None, None]
     before = x.clone()
@@ -170,7 +250,7 @@ def test_blur_halve_affine_and_colours(cut: int, shape: tuple[int, ...]) -> None
     found = to_rgb(x, weight, bias)
     assert found.is_contiguous()
     torch.testing.assert_close(found, F.conv2d(x, weight, bias), atol=1e-5, rtol=0)
-    assert affine(x, scale, shift, out=x) is x
+    assert affine(x, scale, shift, in_place=True) is x
     torch.testing.assert_close(x, moved, atol=1e-6, rtol=0)
 
 
@@ -181,19 +261,24 @@ def test_adain(cut: int, size: tuple[int, int]) -> None:
     x[:, 2:4] = 3.0  # constant ones
     x[0, 3, 0, 0] = 3.0 + 2e-7  # but for rounding
     x = x.contiguous(memory_format=torch.channels_last)
-    scale, shift = (factor.double() for factor in adain(x, style))
+    factors = adain(x, style)
+    scale, shift = factors.scale.double(), factors.shift.double()
     std, mean = torch.std_mean(x.double(), dim=(2, 3))  # unbiased
     asked, middle = style.double().chunk(2, dim=1)
     wanted = asked / std
     wanted[:, 2:4] = 0  # noise is not enlarged
     torch.testing.assert_close(scale, wanted, atol=0, rtol=2e-5)
     torch.testing.assert_close(shift, middle - wanted * mean, atol=1e-6, rtol=2e-5)
+    found = factors.reach.amax(1)
+    reach = (x * factors.scale[:, :, None, None] + factors.shift[:, :, None, None]).abs().amax((1, 2, 3))
+    assert bool((found > reach * 0.9999).all())
+    assert bool((found < reach * 2).all())
 
 
 def test_adain_of_maps_with_a_hot_corner(cut: int) -> None:
     x = numbers(1, 8, 256, 256)
     x[:, :, 0, 0] = 1000.0
-    scale, _ = adain(x, torch.ones(1, 16))
+    scale, _, _ = adain(x, torch.ones(1, 16))
     torch.testing.assert_close(scale.double(), 1 / x.double().std((2, 3)), atol=0, rtol=1e-5)
 
 
@@ -205,18 +290,68 @@ def test_what_cannot_be_done_here_is_refused() -> None:
     convolution, x = TiledConvolution(numbers(16, 8, 3, 3), numbers(16), 1, 64), maps(2, 8, 4, 4)
     with pytest.raises(ValueError, match="maps must have 8 channels, got 16"):
         convolution(maps(2, 16, 4, 4))
+    with pytest.raises(ValueError, match="24 to 16 channels cannot be convolved here"):
+        TiledConvolution(numbers(16, 24, 3, 3), numbers(16), 1, 64, whole=True)
     for factor in (numbers(1, 8), numbers(2, 16), numbers(2, 8).double()):
         with pytest.raises(ValueError, match=r"expected \(2, 8\), float32"):
-            convolution(x, factor, factor)
+            convolution(x, Factors(factor, factor, factor))
         with pytest.raises(ValueError, match=r"expected \(2, 8\), float32"):
             affine(x, factor, factor)
     with pytest.raises(ValueError, match=r"expected \(2, 16\), float32"):
         adain(x, numbers(1, 16))
-    with pytest.raises(ValueError, match="in channels_last"):
-        affine(x, numbers(2, 8), numbers(2, 8), out=x.contiguous())
     for wrong in (maps(1, 12, 4, 4), maps(1, 16, 4, 4).double(), maps(1, 16, 4, 4).to("meta"), maps(0, 16, 4, 4)):
         with pytest.raises(ValueError, match="maps must be float32 with a multiple of 8 channels"):
             blur(wrong, 0.2)
+
+
+# --- memory ---
+
+
+def test_memory_of_maps_is_used_again() -> None:
+    memory = Maps()
+    first = memory.empty(1, 64, 80, 64)
+    assert (first.shape, first.dtype) == ((1, 64, 80, 64), torch.float32)
+    assert first.is_contiguous(memory_format=torch.channels_last)
+    address, view = first.data_ptr(), first[0, 3:5]
+    del first
+    other = memory.empty(1, 64, 80, 64)
+    assert other.data_ptr() != address  # a view holds the first one
+    del view
+    again = memory.empty(1, 64, 72, 64)
+    assert again.data_ptr() == address  # larger than it has to be
+    assert not memory.are_full(again)
+    del again
+    kept = memory.empty(1, 64, 72, 64, stays=True)
+    assert kept.data_ptr() != address
+    assert memory.are_full(kept)
+    assert memory.are_full(torch.zeros(1, 8, 4, 4))  # as PyTorch's are
+    assert memory.idle_bytes == 4 * 64 * 80 * 64
+    del kept, other
+
+
+def test_idle_memory_is_bounded_and_small_blocks_make_room() -> None:
+    memory = Maps()
+    blocks = [memory.empty(1, 64, 256, 256 + 8 * i) for i in range(14)]
+    sizes = [block.numel() * 4 for block in blocks]
+    del blocks
+    assert sum(sizes) > maps_module._IDLE_BYTES
+    assert maps_module._IDLE_BYTES - max(sizes) < memory.idle_bytes <= maps_module._IDLE_BYTES
+    large = memory.empty(1, 64, 1024, 512)
+    assert memory.idle_bytes == 0
+    assert list(memory._sizes) == [large.data_ptr()]
+
+
+def test_memory_of_maps_on_several_threads() -> None:
+    memory = Maps()
+
+    def fill(value: int) -> None:
+        for _ in range(30):
+            x = memory.empty(1, 64, 64 + value % 3, 128)
+            x.fill_(value)
+            assert bool((x == value).all())
+
+    crew.share(fill, 24, 4)
+    assert memory.idle_bytes == sum(memory._sizes.values())
 
 
 # --- threads ---------------------------------------------------------------------------------------------------------
