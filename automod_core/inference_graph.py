@@ -20,6 +20,7 @@ from automod_core.precision import EXACT, WHOLE
 from automod_core.tiles.graph import TiledBlock, TiledEncoder, style_map, suits_tiles
 from automod_core.tiles.kernels import CONSTANT
 from automod_core.tiles.layers import to_rgb
+from automod_core.tiles.recording import Room
 
 State = Mapping[str, Tensor]
 
@@ -47,6 +48,7 @@ class DecoderGraph:
         self.config, self._precision = config, precision
         self._dtype = dtype = _map_dtype(precision)
         self._tiled = suits_tiles(config.decoder_channels, state["to_rgb.0.bias"].device, dtype)
+        self._room = Room()
         levels = config.block_levels
         self.blocks = [
             self._block(_below(state, f"blocks.{i}."), 4 << here, first=i == 0, enlarges=here > before)
@@ -59,7 +61,9 @@ class DecoderGraph:
     def _block(self, state: State, size: int, *, first: bool, enlarges: bool) -> "BlockGraph | TiledBlock":
         if self._tiled:
             whole = self._precision == WHOLE
-            return TiledBlock(state, self.config.style_gain, size, first=first, enlarges=enlarges, whole=whole)
+            return TiledBlock(
+                state, self.config.style_gain, size, first=first, enlarges=enlarges, whole=whole, room=self._room
+            )
         return BlockGraph(state, self.config.style_gain, self._dtype, first=first, enlarges=enlarges)
 
     def run(self, styles: Tensor, *, first: int = 0, last: int, canvas: Tensor | None = None) -> Tensor:

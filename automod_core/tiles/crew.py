@@ -10,6 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from automod_core.tiles.machine import now
+
 FloatArray = NDArray[np.float32]
 THREAD_NAME = "tiles"
 _NOTHING: FloatArray = np.empty(0, np.float32)
@@ -23,11 +25,14 @@ class Space(threading.local):
 
     def address(self, name: str, values: int) -> int:
         """Where there is room for so many float32 values."""
-        array, address = self._arrays.get(name, (_NOTHING, 0))
+        arrays = self._arrays if now.recording is None else now.recording.room.arrays
+        array, address = arrays.get(name, (_NOTHING, 0))
         if array.size < values:
             array = np.empty(values, np.float32)
             address = array.ctypes.data
-            self._arrays[name] = array, address
+            arrays[name] = array, address
+        if now.recording is not None:
+            now.recording.keep([array])
         return address
 
 
@@ -49,6 +54,10 @@ def share(part: Callable[[int], None], count: int, threads: int, owners: Sequenc
         threads: at most so many.
         owners: what owns the memory that parts work on; kept until the last thread has ended, whatever happens here.
     """
+    if now.recording is not None:
+        if min(count, threads) > 1:
+            now.recording.spoil()
+        now.recording.keep(owners)
     numbers = itertools.count()
 
     def work(owners: Sequence[object] = owners) -> None:  # noqa: ARG001 - kept

@@ -1,6 +1,8 @@
 """The networks in float32 on a processor, with the layers of this package; see inference_graph.py for the others."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
@@ -11,9 +13,11 @@ from automod_core.layers import LEAK
 from automod_core.tiles.layers import TiledConvolution, adain, affine, blur, suits
 from automod_core.tiles.machine import can_compile
 from automod_core.tiles.maps import maps
+from automod_core.tiles.recording import Recording, Room, record
 from automod_core.tiles.writer import LANES
 
 _WEIGHT = 200  # of the encoder, which is used for few pictures: its weights are to be small
+_RECORDED = 1 << 18  # values that leave a block, at most; with more, little time is lost between calls
 State = Mapping[str, Tensor]
 
 
@@ -21,7 +25,15 @@ class TiledBlock:
     """One decoder block; see model.DecoderBlock, and inference_graph.BlockGraph, which does the same elsewhere."""
 
     def __init__(
-        self, state: State, gain: float, size: int, *, first: bool, enlarges: bool, whole: bool = False
+        self,
+        state: State,
+        gain: float,
+        size: int,
+        *,
+        first: bool,
+        enlarges: bool,
+        whole: bool = False,
+        room: Room | None = None,
     ) -> None:
         """Compile.
 
@@ -32,6 +44,7 @@ class TiledBlock:
             first: whether it is the first block of all.
             enlarges: whether it doubles the size of what enters.
             whole: whether to multiply whole numbers; see TiledConvolution.
+            room: for recordings, shared by the blocks of a network.
         """
         weight, bias = state["conv0.weight"], state["conv0.bias"]
         self._blurs, self._conv = enlarges, None
@@ -42,11 +55,30 @@ class TiledBlock:
             source, leak = (size // 2, 1) if enlarges else (size, LEAK)
             self._grow = TiledConvolution(weight, bias, leak, source, enlarges=enlarges, whole=whole)
             self._conv = TiledConvolution(state["conv1.weight"], state["conv1.bias"], LEAK, size, whole=whole)
-        self._styles = [style_map(state, i, gain) for i in range(1 if first else 2)]
+        maps = [style_map(state, i, gain) for i in range(1 if first else 2)]
+        self._style = torch.cat([weight for weight, _ in maps]), torch.cat([added for _, added in maps])
+        self._room, self._recordings = room or Room(), dict[int, Recording | None]()
+        self._shape, self._first = (1, len(bias), size, size), first
 
     def __call__(self, canvas: Tensor, style: Tensor) -> Tensor:
         """Canvas that enters and style (B, n) of norm 1 -> canvas that leaves."""
-        return self.paint(self.grow(canvas), style)
+        asked = F.linear(style, *self._style)
+        if len(canvas) > 1 or math.prod(self._shape) > _RECORDED:
+            return self._draw(canvas, asked)
+        moving = [asked] if self._first else [canvas, asked]
+        threads = torch.get_num_threads()
+        if threads not in self._recordings:
+            work = partial(self._draw, canvas, asked)
+            result, self._recordings[threads] = record(work, moving, self._room)
+            return result
+        recording = self._recordings[threads]
+        result = torch.empty(self._shape, memory_format=torch.channels_last)
+        if recording is not None and recording.play([*moving, result]):
+            return result
+        return self._draw(canvas, asked)
+
+    def _draw(self, canvas: Tensor, asked: Tensor) -> Tensor:
+        return self._paint(self.grow(canvas), asked)
 
     def grow(self, canvas: Tensor) -> Tensor:
         """The part without a style, the same for all that this canvas may become: canvas -> maps (B, C_i, 2H, 2W)."""
@@ -55,11 +87,16 @@ class TiledBlock:
 
     def paint(self, x: Tensor, style: Tensor) -> Tensor:
         """The rest: what `grow` gave, which is left as it is, and a style (B, n) of norm 1 -> canvas that leaves."""
-        factors = adain(x, F.linear(style, *self._styles[0]))
+        return self._paint(x, F.linear(style, *self._style))
+
+    def _paint(self, x: Tensor, asked: Tensor) -> Tensor:
+        """The same; deviations and means (B, 2 C) for each AdaIN, side by side, are asked for."""
+        styles = asked.split(2 * x.shape[1], dim=1)
+        factors = adain(x, styles[0])
         if self._conv is None:
             return affine(x, factors.scale, factors.shift)
         x = self._conv(x, factors)
-        factors = adain(x, F.linear(style, *self._styles[1]))
+        factors = adain(x, styles[1])
         return affine(x, factors.scale, factors.shift, in_place=True)
 
 

@@ -13,14 +13,13 @@ from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
 from automod_core.tiles.kernels import COLUMNS, LIMIT, ROWS, SUMMED, TINY, paired
 from automod_core.tiles.maps import maps
+from automod_core.tiles.recording import keep
 from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
 
 _TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
 _VALUES = 1 << 18  # that a thread takes at a time where there are no weights
 _WORK = 1 << 24  # multiplications at least for each thread: to wake one takes as long as a million of them
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
-
-
 _LARGEST_SUM = 0.999 * 2**31  # of products of whole numbers
 
 
@@ -110,7 +109,8 @@ class TiledConvolution:
             room = self._room(*bounds, across)
             self._run(*source, *bounds, *weights, self._outputs, *rest, *room)
 
-        share(part, len(rows) * len(groups), threads, (self, x, scale, shift, reach, y))
+        own = self._kernels, self._steps, self._bias, self._leak
+        share(part, len(rows) * len(groups), threads, (*own, x, scale, shift, reach, y))
         return y
 
     def _plain(self, x: Tensor) -> Factors:
@@ -159,6 +159,7 @@ def adain(x: Tensor, style: Tensor) -> Factors:
     shift, reach = torch.empty_like(scale), torch.empty(batch, LANES)
     source, run, line = _Place(x), compiled.simple("moments"), channels * DOUBLE_BYTES
     starts = [part.data_ptr() for part in sums]
+    keep(style, scale, shift, reach)
 
     def part(number: int) -> None:
         picture, first, last = parts[number]
@@ -186,7 +187,13 @@ def largest(x: Tensor) -> Tensor:
         run(source.at(picture, first), (last - first) * width, channels, goal.at(number))
 
     share(part, len(parts), _threads(x.numel() // _VALUES), (x, found))
-    return found if len(parts) == len(x) else found.view(len(x), -1, LANES).amax(1)
+    if len(parts) == len(x):
+        return found
+    most = torch.empty(len(x), LANES)
+    for i in range(len(x)):  # of the parts of each picture
+        run(goal.at(i * len(parts) // len(x)), len(parts) // len(x), LANES, most[i].data_ptr())
+    keep(most)
+    return most
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor, *, in_place: bool = False) -> Tensor:
@@ -311,7 +318,7 @@ def _threads(wanted: int) -> int:
 def _share_rows(part: Callable[[int, int, int], None], maps: Tensor, *others: Tensor) -> None:
     """Call part(picture, first row, last row) for all rows of all maps; it may work on other tensors, too."""
     parts = _strips(*maps.shape)
-    share(lambda number: part(*parts[number]), len(parts), _threads(maps.numel() // _VALUES), (maps, others))
+    share(lambda number: part(*parts[number]), len(parts), _threads(maps.numel() // _VALUES), (maps, *others))
 
 
 @lru_cache(1024)

@@ -4,17 +4,50 @@ import ctypes
 import inspect
 import mmap
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 
-from automod_core.tiles.writer import Writer, write_function
+from automod_core.tiles.writer import INT_BYTES, Int, Writer, write_function
 
-Function = Callable[..., None]  # of whole numbers; lets other threads run meanwhile
-_kept: list[Any] = []  # what owns the code of functions in use
+if TYPE_CHECKING:
+    from automod_core.tiles.recording import Recording
+
+NUMBER_BYTES = INT_BYTES
+
+
+class Now(threading.local):
+    """What happens on a thread.
+
+    Attributes:
+        recording: notes down what is called, if there is one.
+    """
+
+    recording: "Recording | None" = None
+
+
+now = Now()
+
+
+class Function:
+    """Machine code that takes whole numbers; lets other threads run meanwhile."""
+
+    def __init__(self, engine: llvm.ExecutionEngine, name: str, count: int) -> None:
+        self._engine = engine  # owns the code
+        self._address: int = engine.get_function_address(name)
+        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._address)
+        self._numbers = ctypes.c_int64 * count
+
+    def __call__(self, *numbers: int) -> None:
+        """Call it with as many numbers as it takes."""
+        if now.recording is not None:
+            now.recording.note(self._address, numbers)
+        self._run(self._numbers(*numbers))
 
 
 @cache
@@ -59,16 +92,31 @@ def compile_function(body: Callable[..., None]) -> Function:
     Raises:
         OSError, RuntimeError: the system does not let programs make code, or LLVM does not know the processor.
     """
-    names = list(inspect.signature(body).parameters)[1:]
+    count = len(inspect.signature(body).parameters) - 1
     module = ir.Module(name=body.__name__)
     module.triple = llvm.get_process_triple()
-    write_function(module, body.__name__, names, body)
+    write_function(module, body.__name__, count, body)
     machine = _target_machine()
     parsed = llvm.parse_assembly(str(module))
     engine = llvm.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    _kept.append(engine)
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(names))(engine.get_function_address(body.__name__))
+    return Function(engine, body.__name__, count)
+
+
+def play(calls: np.ndarray) -> None:
+    """Call functions, one after the other: (N, 2), int64, each the address of a function and that of its numbers."""
+    _player()(calls.ctypes.data, len(calls))
+
+
+@cache
+def _player() -> Function:
+    return compile_function(_play)
+
+
+def _play(w: Writer, calls: Int, count: Int) -> None:
+    with w.loop(count) as i:
+        row = calls + i * (2 * NUMBER_BYTES)
+        w.call(w.load_int(row), w.load_int(row + NUMBER_BYTES))
 
 
 def _target_machine() -> llvm.TargetMachine:

@@ -19,6 +19,7 @@ _INT, _FLOAT, _DOUBLE = ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _VECTOR, _WIDE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_DOUBLE, LANES)
 _WHOLE, _HALVES = ir.VectorType(ir.IntType(32), LANES), ir.VectorType(ir.IntType(16), 2 * LANES)
 _ROUNDING = 1.5 * 2**23  # the sum of this and of a whole number below 2**22 has the number as its last bits
+_FUNCTION = ir.FunctionType(ir.VoidType(), [_INT])
 _FUSED = ("contract",)  # a product and a sum may become one instruction
 
 
@@ -234,6 +235,11 @@ class Writer:
         """The whole number at an address."""
         return Int(self, self.builder.load(self._pointer(address), typ=_INT))
 
+    def call(self, function: Int, numbers: Int) -> None:
+        """Call a function that `write_function` wrote."""
+        pointer = self.builder.inttoptr(function.value, _FUNCTION.as_pointer())
+        self.builder.call(pointer, [numbers.value])
+
     def wide_number(self, value: Int) -> Vector:
         """A whole number as float64, in all lanes."""
         return self._in_all_lanes(self.builder.sitofp(value.value, _DOUBLE), _WIDE)
@@ -300,11 +306,10 @@ class Writer:
                 otherwise()
 
 
-def write_function(module: ir.Module, name: str, arguments: Sequence[str], body: Callable[..., None]) -> None:
-    """Add a function of whole numbers to a module; body(writer, *arguments) writes it."""
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT] * len(arguments)), name)
+def write_function(module: ir.Module, name: str, count: int, body: Callable[..., None]) -> None:
+    """Add a function to a module that takes the address of some whole numbers; body(writer, *numbers) writes it."""
+    function = ir.Function(module, _FUNCTION, name)
     writer = Writer(ir.IRBuilder(function.append_basic_block()))
-    for argument, label in zip(function.args, arguments, strict=True):
-        argument.name = label
-    body(writer, *(Int(writer, argument) for argument in function.args))
+    (numbers,) = (Int(writer, argument) for argument in function.args)
+    body(writer, *(writer.load_int(numbers + i * INT_BYTES) for i in range(count)))
     writer.builder.ret_void()
