@@ -136,3 +136,16 @@ def test_keys_of_models_differ(model: Automodulator, tiny_model_path: Path) -> N
     assert canvas_keys(model, styles, alone=True)[0] != canvas_keys(other, styles, alone=True)[0]
     half = load_model(tiny_model_path, "cpu", precision="bfloat16")
     assert canvas_keys(half, styles, alone=True)[0] != canvas_keys(other, styles, alone=True)[0]
+
+
+def test_room_can_be_made_ahead() -> None:
+    cache = CanvasCache(100)
+    for name in (b"a", b"b", b"c"):
+        cache.put(name, numbers(32))
+    cache.make_room(4)  # there is as much
+    assert len(cache) == 3
+    cache.make_room(36)
+    assert b"a" not in cache
+    assert len(cache) == 2
+    cache.make_room(1000)  # more than there will ever be
+    assert len(cache) == cache.used_bytes == 0

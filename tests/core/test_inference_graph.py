@@ -1,20 +1,24 @@
 """The compiled networks, kernel by kernel and as a whole, against plain ones that share no code with them."""
 
 import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from automod_core import threads
+from automod_core import precision, threads
 from automod_core.automodulator import Automodulator
 from automod_core.config import ModelConfig
 from automod_core.convolutions import Transposed
 from automod_core.inference_graph import DecoderGraph, EncoderGraph, adain
 from automod_core.latent import random_codes
+from automod_core.memory import let_go
 from automod_core.model import (
     Decoder,
     Encoder,
@@ -24,7 +28,9 @@ from automod_core.model import (
 )
 from automod_core.model_file import ModelCard
 from automod_core.plain_forward import PlainDecoder, PlainEncoder
+from automod_core.precision import choose_precision, map_dtype
 from automod_core.threads import choose_threads, tune_threads
+from automod_core.tiles.machine import can_multiply_pairs
 
 TILED = ModelConfig(code_size=24, decoder_channels=(48, 64, 48, 32, 16), encoder_channels=(32, 48, 64, 32, 16))
 CONFIGS = {
@@ -166,6 +172,70 @@ def test_bfloat16_is_near_and_pictures_that_are_kept_are_exact() -> None:
     assert torch.equal(exact.decode(codes, exact=True), expected)
     cosines = (quick.encode(expected.clamp(-1, 1)) * exact.encode(expected.clamp(-1, 1))).sum(1)
     assert cosines.min() > 0.999
+
+
+whole_numbers = pytest.mark.skipif(not can_multiply_pairs(), reason="of processors with products of pairs")
+
+
+@whole_numbers
+@pytest.mark.parametrize("name", ["tiled", "tiled, extra blocks", "tiled, one level"])
+@torch.inference_mode()
+def test_whole_numbers_are_near_and_pictures_that_are_kept_are_exact(name: str) -> None:
+    config = CONFIGS[name]
+    state, card, cpu = state_of(config), ModelCard(name="whole", architecture=config), torch.device("cpu")
+    quick = Automodulator(card, state, cpu, precision="int16")
+    exact, plain = Automodulator(card, state, cpu), PlainDecoder(config, state)
+    assert quick.precision == "int16"
+    codes = random_codes(3, config.code_size, 0)
+    expected, found = exact.decode(codes), quick.decode(codes)
+    assert found.dtype == torch.float32
+    assert psnr(found, plain(codes[:, None].expand(-1, config.n_blocks, -1))) > 50  # of random weights
+    assert not torch.equal(found, expected) or config.n_blocks == 1  # it did round
+    assert torch.equal(quick.decode(codes, exact=True), expected)
+    images = expected.clamp(-1, 1)
+    assert (quick.encode(images) * PlainEncoder(config, state)(images)).sum(1).min() > 0.9999
+    alone = torch.cat([quick.encode(image[None]) for image in images])
+    torch.testing.assert_close(quick.encode(images), alone, atol=1e-6, rtol=0)  # whatever else is in the batch
+
+
+def test_precision_is_chosen_by_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    with_pairs, with_bfloat16 = True, False
+    monkeypatch.setattr(precision, "can_multiply_pairs", lambda: with_pairs)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": with_bfloat16})
+    assert choose_precision("auto", cpu, tiles=True) == "int16"
+    assert choose_precision("auto", cpu, tiles=False) == "float32"
+    assert choose_precision("int16", cpu, tiles=False) == "float32"
+    assert choose_precision("float32", cpu, tiles=True) == "float32"
+    assert map_dtype("auto", cpu) == torch.float32  # training never rounds
+    with_pairs = False
+    assert choose_precision("auto", cpu, tiles=True) == choose_precision("int16", cpu, tiles=True) == "float32"
+    with_bfloat16 = True
+    assert choose_precision("auto", cpu, tiles=True) == "bfloat16"
+    with pytest.raises(ValueError, match="precision must be auto or one of float32, bfloat16, int16, got 'int8'"):
+        choose_precision("int8", cpu, tiles=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_loading_lets_go_of_the_file(tmp_path: Path) -> None:
+    state = {"a": torch.arange(1 << 22, dtype=torch.float32), "b": torch.ones(3)}
+    save_file(state, tmp_path / "weights.safetensors")
+    mapped = load_file(tmp_path / "weights.safetensors")
+    assert float(mapped["a"].sum()) > 0
+    address = mapped["a"].data_ptr()
+
+    def held() -> int:
+        """KiB in memory of the mapping around an address."""
+        for block in Path("/proc/self/smaps").read_text().split("VmFlags")[:-1]:
+            bounds = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) ", block, re.MULTILINE)[-1]
+            if int(bounds[0], 16) <= address < int(bounds[1], 16):
+                return int(re.findall(r"^Rss: +(\d+)", block, re.MULTILINE)[-1])
+        raise AssertionError("not mapped")
+
+    before = held()
+    let_go(mapped.values())
+    assert held() < before / 2
+    assert all(torch.equal(mapped[name], state[name]) for name in state)
 
 
 # --- threads and memory ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from automod_core.automodulator import Automodulator, load_model
 from automod_core.canvas_cache import CanvasCache
 from automod_core.latent import random_codes
+from automod_core.network_work import canvas_values
 from automod_core.renderer import Cancelled, Renderer
 
 
@@ -162,6 +164,28 @@ def test_the_largest_canvas_does_not_go_to_the_cache(model: Automodulator) -> No
     Renderer(model, cache).render(some_styles())
     canvases, picture = sum(8 * side**2 for side in (4, 8, 16)), 3 * 32**2
     assert cache.used_bytes == 4 * (canvases + picture)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_canvases_of_the_current_picture_count_too(
+    model: Automodulator, monkeypatch: pytest.MonkeyPatch, *, keep: bool
+) -> None:
+    most = 0
+
+    def noted(run: Callable[..., Tensor], *args: object, **others: object) -> Tensor:
+        nonlocal most
+        canvas = run(*args, **others)
+        held = {id(c): c for c in [*renderer._canvases.values(), *(e.tensor for e in cache._entries.values())]}
+        most = max(most, sum(c.numel() * 4 for c in held.values()))
+        return canvas
+
+    monkeypatch.setattr(model._decoder, "run", partial(noted, model._decoder.run))
+    limit = sum(canvas_values(model.card.architecture)[:-1]) * 4 * 2
+    cache = CanvasCache(limit)
+    renderer = Renderer(model, cache)
+    for seed in range(5):
+        renderer.render(some_styles(seed), keep=keep or seed < 2)
+    assert limit / 2 <= most <= limit
 
 
 def test_pictures_that_pass_by_are_not_kept_but_the_last_one_can_be(model: Automodulator, watched: Watched) -> None:
