@@ -43,7 +43,7 @@ class CanvasCache:
         misses: how often it did not.
     """
 
-    def __init__(self, limit_bytes: int = 64 * _MIB) -> None:
+    def __init__(self, limit_bytes: int = 76 * _MIB) -> None:
         self.limit_bytes = limit_bytes
         self.hits, self.misses = 0, 0
         self._entries: dict[bytes, _Entry] = {}

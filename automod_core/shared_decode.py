@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PIXELS_BETWEEN_BREATHS = 4 * 64**2
 BATCH = 8  # pictures: enough to keep two cores busy, and few enough that the first ones come soon
 _LONG_WORK = 2e9  # multiplications per picture; the model that ships has a tenth of it, the published ones 5 to 70
-_CANVAS_SHARE = 1 / 16  # of a cache: larger canvases are not put there
+_CANVAS_SHARE = 1 / 9  # of a cache: larger canvases are not put there
 _PICTURES_SHARE = 1 / 2  # of a cache: if the pictures of one call would take more, none is put there
 
 

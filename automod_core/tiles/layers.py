@@ -12,11 +12,11 @@ from automod_core.tiles import compiled, kernels
 from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
 from automod_core.tiles.kernels import COLUMNS, LIMIT, ROWS, SUMMED, TINY, paired
-from automod_core.tiles.maps import maps
+from automod_core.tiles.maps import apart, maps
 from automod_core.tiles.recording import keep
 from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
 
-_TILES = 96  # that a thread takes at a time: the weights pass through the cache once for all of them
+_TILES = 48  # that a thread takes at a time: the weights pass through the cache once for all of them
 _VALUES = 1 << 18  # that a thread takes at a time where there are no weights
 _WORK = 1 << 24  # multiplications at least for each thread: to wake one takes as long as a million of them
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
@@ -254,7 +254,7 @@ def _algorithm(size: int, *, enlarges: bool, whole: bool = False, weigh: int = _
 def _turned(weight: Tensor, how: Filtering) -> tuple[Tensor, Tensor]:
     """G K G^T of all kernels K: (out, in, 3, 3) -> (products, groups of outputs, in, COLUMNS); and steps of 1."""
     outputs, inputs = weight.shape[:2]
-    kernels = torch.empty(len(how.taps) ** 2, outputs // COLUMNS, inputs, COLUMNS)
+    kernels = apart(len(how.taps) ** 2, outputs // COLUMNS, inputs, COLUMNS, dtype=torch.float32)
     for number, group in enumerate(weight.split(COLUMNS)):
         kernels[:, number] = _turned_group(group, how)
     return kernels, torch.ones(outputs)
@@ -266,7 +266,7 @@ def _rounded(weight: Tensor, how: Filtering) -> tuple[Tensor, Tensor]:
     Not even with values that all have the size LIMIT do sums of products exceed 32 bits.
     """
     outputs, inputs = weight.shape[:2]
-    kernels = torch.empty(len(how.taps) ** 2, outputs // COLUMNS, inputs // 2, COLUMNS, 2, dtype=torch.int16)
+    kernels = apart(len(how.taps) ** 2, outputs // COLUMNS, inputs // 2, COLUMNS, 2, dtype=torch.int16)
     steps = torch.empty(outputs)
     for number, group in enumerate(weight.split(COLUMNS)):
         turned = _turned_group(group, how)

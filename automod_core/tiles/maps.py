@@ -5,6 +5,7 @@ is asked for anew, which takes as long as a convolution; and in one heap, maps t
 gaps between those that pass.
 """
 
+import math
 import mmap
 import os
 import weakref
@@ -82,6 +83,14 @@ class Maps:
         block = self._idle.pop(address, None)
         if block is not None:
             self._sizes.pop(address, None)
+
+
+def apart(*shape: int, dtype: torch.dtype) -> Tensor:
+    """A tensor with any values, for long; if it is large, what comes and goes around it leaves no gaps."""
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes < _LARGE:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(_pages(n_bytes), dtype=dtype, count=math.prod(shape)).view(shape)
 
 
 def _pages(n_bytes: int) -> mmap.mmap:
