@@ -96,7 +96,7 @@ def convolution(filtering: Filtering, *, whole: bool = False, halves: bool = Fal
     What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
     computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, depth, COLUMNS).
 
-    If `whole`, what is multiplied are whole numbers of 16 bits, in pairs; see `paired` for their order. The algorithm
+    If `whole`, what is multiplied are whole numbers of 16 bits, in pairs of channels that lie LANES apart. The algorithm
     must be a balanced one, the number of channels a multiple of 2 * LANES. `reach` has LANES values per picture, the
     largest of which bounds its values, scaled and shifted, in size: that is LIMIT. `steps` has what 1 stands for in the
     kernels, for each output.
@@ -138,16 +138,6 @@ class _Rounding:
         """The value of 1 in what enters, in all lanes."""
         reach = self.writer.load(self.reach + picture * (LANES * FLOAT_BYTES)).largest()
         return reach.at_least(self.writer.constant(TINY)) * (1 / LIMIT)
-
-
-def paired(kernels: np.ndarray) -> np.ndarray:
-    """The order of whole kernels: (..., channels, COLUMNS) -> (..., channels / 2, COLUMNS, 2).
-
-    Numbers LANES channels apart are a pair: so vectors of channels become pairs without being shuffled.
-    """
-    *rest, channels, columns = kernels.shape
-    split = kernels.reshape(*rest, channels // (2 * LANES), 2, LANES, columns)
-    return np.moveaxis(split, -3, -1).reshape(*rest, channels // 2, columns, 2)
 
 
 def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[Int, Int], strip: Int) -> None:

@@ -1,6 +1,6 @@
 """Layers of the networks in float32 on a processor, for maps (B, C, H, W) in channels_last; without gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from automod_core.tiles import compiled, kernels
 from automod_core.tiles.algorithms import Filtering
 from automod_core.tiles.crew import share, space
-from automod_core.tiles.kernels import COLUMNS, LIMIT, ROWS, SUMMED, TINY, paired
+from automod_core.tiles.kernels import COLUMNS, LIMIT, ROWS, SUMMED, TINY
 from automod_core.tiles.maps import apart, maps
 from automod_core.tiles.recording import keep
 from automod_core.tiles.writer import DOUBLE_BYTES, FLOAT_BYTES, LANES
@@ -20,6 +20,7 @@ _TILES = 48  # that a thread takes at a time: the weights pass through the cache
 _VALUES = 1 << 18  # that a thread takes at a time where there are no weights
 _WORK = 1 << 24  # multiplications at least for each thread: to wake one takes as long as a million of them
 _WEIGHT = 40  # tiles that could be multiplied by a turned weight for what it takes to read it, and to hold it
+_TURNED = 4  # groups of outputs whose weights are turned at a time
 _LARGEST_SUM = 0.999 * 2**31  # of products of whole numbers
 
 
@@ -255,34 +256,37 @@ def _turned(weight: Tensor, how: Filtering) -> tuple[Tensor, Tensor]:
     """G K G^T of all kernels K: (out, in, 3, 3) -> (products, groups of outputs, in, COLUMNS); and steps of 1."""
     outputs, inputs = weight.shape[:2]
     kernels = apart(len(how.taps) ** 2, outputs // COLUMNS, inputs, COLUMNS, dtype=torch.float32)
-    for number, group in enumerate(weight.split(COLUMNS)):
-        kernels[:, number] = _turned_group(group, how)
+    for groups, turned in _turned_parts(weight, how, torch.float64):
+        kernels[:, groups] = turned.permute(0, 2, 1, 3)
     return kernels, torch.ones(outputs)
 
 
 def _rounded(weight: Tensor, how: Filtering) -> tuple[Tensor, Tensor]:
     """The same in whole numbers, (products, groups, in / 2, COLUMNS, 2), and what 1 stands for in each output.
 
-    Not even with values that all have the size LIMIT do sums of products exceed 32 bits.
+    Not even with values that all have the size LIMIT do sums of products exceed 32 bits. The order of pairs is that of
+    kernels.convolution: numbers LANES channels apart, so that vectors of channels become pairs without being shuffled.
     """
     outputs, inputs = weight.shape[:2]
     kernels = apart(len(how.taps) ** 2, outputs // COLUMNS, inputs // 2, COLUMNS, 2, dtype=torch.int16)
-    steps = torch.empty(outputs)
-    for number, group in enumerate(weight.split(COLUMNS)):
-        turned = _turned_group(group, how)
+    steps = torch.empty(outputs // COLUMNS, COLUMNS)
+    for groups, turned in _turned_parts(weight, how, torch.float32):
         sizes = turned.abs()
         sums = torch.stack([part.sum(1).amax(0) for part in sizes.split(2 * SUMMED, dim=1)]).amax(0)
-        step = torch.maximum(sums * (LIMIT / _LARGEST_SUM), sizes.amax((0, 1)) / LIMIT).clamp_min(TINY)
-        steps[number * COLUMNS : (number + 1) * COLUMNS] = step
-        kernels[:, number] = torch.from_numpy(paired((turned / step).round().numpy()))
-    return kernels, steps
+        step = torch.maximum(sums * (LIMIT / _LARGEST_SUM), sizes.amax((0, 1)) / LIMIT).clamp_min_(TINY)
+        steps[groups] = step
+        whole = turned.div_(step).round_().unflatten(1, (-1, 2, LANES))  # (products, k, 2, LANES, groups, COLUMNS)
+        kernels[:, groups].unflatten(2, (-1, LANES)).copy_(whole.permute(0, 4, 1, 3, 5, 2))
+    return kernels, steps.flatten()
 
 
-def _turned_group(group: Tensor, how: Filtering) -> Tensor:
-    """G K G^T for COLUMNS outputs: (COLUMNS, in, 3, 3) -> (products, in, COLUMNS), float64."""
-    both = torch.from_numpy(np.kron(how.taps, how.taps))  # (products, 9)
-    columns = group.permute(2, 3, 1, 0).reshape(both.shape[1], -1).double()
-    return (both @ columns).view(len(both), -1, COLUMNS)
+def _turned_parts(weight: Tensor, how: Filtering, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+    """G K G^T for some groups of outputs at a time: (products, in, groups, COLUMNS)."""
+    both = torch.from_numpy(np.kron(how.taps, how.taps)).to(dtype)  # (products, 9)
+    columns, count = weight.permute(2, 3, 1, 0).flatten(0, 1), weight.shape[0] // COLUMNS  # (9, in, out)
+    for first in range(0, count, _TURNED):
+        part = columns[..., first * COLUMNS : (first + _TURNED) * COLUMNS].to(dtype).flatten(1)
+        yield slice(first, first + _TURNED), (both @ part).view(len(both), weight.shape[1], -1, COLUMNS)
 
 
 def _laid_out(x: Tensor, channels: int | None = None) -> Tensor:
