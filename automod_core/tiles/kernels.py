@@ -96,10 +96,10 @@ def convolution(filtering: Filtering, *, whole: bool = False, halves: bool = Fal
     What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
     computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, depth, COLUMNS).
 
-    If `whole`, what is multiplied are whole numbers of 16 bits, in pairs of channels that lie LANES apart. The algorithm
-    must be a balanced one, the number of channels a multiple of 2 * LANES. `reach` has LANES values per picture, the
-    largest of which bounds its values, scaled and shifted, in size: that is LIMIT. `steps` has what 1 stands for in the
-    kernels, for each output.
+    If `whole`, what is multiplied are whole numbers of 16 bits, in pairs of channels that lie LANES apart. The
+    algorithm must be a balanced one, the number of channels a multiple of 2 * LANES. `reach` has LANES values per
+    picture, the largest of which bounds its values, scaled and shifted, in size: that is LIMIT. `steps` has what 1
+    stands for in the kernels, for each output.
     """
 
     def convolve(
