@@ -69,19 +69,36 @@ def mix(weights: Tensor, codes: Tensor) -> Tensor:
             f"weights (n_blocks, n_sources) and codes (n_sources, n) do not fit: "
             f"{tuple(weights.shape)} and {tuple(codes.shape)}"
         )
-    # In numpy, whose functions are quicker to call, for a slider that moves. Shares are in double precision, in which
-    # every weight of a recipe is above 0 that is so there.
-    shares, points = weights.detach().cpu().double().numpy(), codes.detach().cpu().numpy()
-    sums = shares.sum(axis=1, keepdims=True)
-    if not np.isfinite(shares).all() or (shares < 0).any() or not (sums > 0).all():
-        raise ValueError("weights must be finite and >= 0, with a positive sum in each block")
-    shares = (shares / sums).astype(points.dtype)
-    mean = shares @ points  # (n_blocks, n)
-    norm = np.linalg.norm(mean, axis=1, keepdims=True)
-    pure = (shares > 0).sum(axis=1, keepdims=True) == 1
-    heaviest = points[shares.argmax(axis=1)]
-    styles = np.where(pure | (norm < 1e-6), heaviest, mean / np.maximum(norm, 1e-6))
+    styles = mix_arrays(weights.detach().cpu().double().numpy(), codes.detach().cpu().numpy())
     return torch.from_numpy(styles).to(codes.device)
+
+
+def mix_arrays(weights: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The same as `mix` for arrays that fit: numpy's functions are quicker to call, for a slider that moves.
+
+    Args:
+        weights: (n_blocks, n_sources), in double precision, in which every weight of a recipe is above 0 that is so
+            there.
+        codes: (n_sources, n).
+
+    Returns:
+        Styles (n_blocks, n), typed as the codes.
+
+    Raises:
+        ValueError: a weight is negative or not finite, or a row is all zero.
+    """
+    sums = np.add.reduce(weights, axis=1, keepdims=True)
+    # What is not a number is not >= 0, and a sum with what is infinite is so, too.
+    if not (weights.min(initial=0) >= 0 and sums.min(initial=1) > 0 and sums.max(initial=0) < np.inf):
+        raise ValueError("weights must be finite and >= 0, with a positive sum in each block")
+    shares = (weights / sums).astype(codes.dtype)
+    styles = shares @ codes  # (n_blocks, n), means
+    norms = np.sqrt(np.add.reduce(styles * styles, axis=1, keepdims=True))
+    styles /= np.maximum(norms, 1e-6)
+    for row, (share, norm) in enumerate(zip(shares.tolist(), norms[:, 0].tolist(), strict=True)):
+        if norm < 1e-6 or len(share) - share.count(0.0) == 1:
+            styles[row] = codes[share.index(max(share))]
+    return styles
 
 
 def steer(styles: Tensor, directions: Tensor, changes: Tensor) -> Tensor:

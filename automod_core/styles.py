@@ -18,7 +18,7 @@ def styles_of(recipe: Recipe) -> Tensor:
         (n_blocks, n) float32 of norm 1, on the CPU. A recipe without variations and attributes gives exactly
         latent.mix.
     """
-    styles = latent.mix(torch.tensor(recipe.weights), torch.tensor(recipe.codes))
+    styles = torch.from_numpy(latent.mix_arrays(recipe.weights, recipe.codes))
     for variation in recipe.variations:
         styles = with_variation(styles, variation)
     return with_attributes(styles, recipe.attributes)

@@ -20,6 +20,7 @@ from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.document.history import History
 from automod_studio.document.model import SESSION_SUFFIX, Document, Source, recipe_of, same_picture
+from automod_studio.panel_clock import PanelClock
 from automod_studio.session import Session
 from automod_studio.settings import Settings
 from automod_studio.workers.engine_service import EngineService
@@ -80,6 +81,7 @@ class Studio(QObject):
     def __init__(self, service: EngineService, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.session = Session(self)
+        self.panels = PanelClock(self)
         self.settings = settings
         self.device = ""  # short name of what renders
         self.shown: tuple[Document, np.ndarray] | None = None  # the last full picture, and what it is the picture of
@@ -385,6 +387,7 @@ class Studio(QObject):
             self.sources_changed.emit()
         if self._asked is None or not same_picture(self.document, self._asked):
             self._render()
+            self.panels.picture_asked(moving=self.session.in_drag)
         elif self.shown is not None and same_picture(self.document, self.shown[0]):
             self.shown = (self.document, self.shown[1])
 

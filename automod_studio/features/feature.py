@@ -92,13 +92,14 @@ class Feature(Part):
         self.dock: QDockWidget | None = None
         self._seen, self._stale = False, True  # until the dock says that it can be seen
         self.session.changed.connect(self._refresh_if_seen)
+        studio.panels.due.connect(self._refresh_if_seen)
 
     def make_widget(self) -> QWidget:
         """Make the panel."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Show the document as it is now; called at every move of a slider, so it has to be quick."""
+        """Show the document as it is now; called for every picture of a drag, so it has to be quick."""
 
     @property
     def is_seen(self) -> bool:
@@ -122,6 +123,8 @@ class Feature(Part):
         self._first_control.setFocus()
 
     def _refresh_if_seen(self) -> None:
+        if self.studio.panels.waits:
+            return  # until they are due
         if self._seen:
             self.refresh()
         else:

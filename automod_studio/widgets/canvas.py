@@ -62,17 +62,18 @@ class Canvas(QWidget):
     Signals:
         zoom_changed(float): screen pixels per pixel of the result; 1 is 100 %.
         drag_out_started(): the person drags the picture out of the window.
+        picture_painted(): a result that is new is painted for the first time.
     """
 
     zoom_changed = Signal(float)
-    drag_out_started = Signal()
+    drag_out_started, picture_painted = Signal(), Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._result, self._original, self._reconstruction = Layer(), Layer(), Layer()
         self._full_size = QSize(0, 0)  # size in pixels that zoom refers to
         self._states, self._difference = (Layer(), Layer()), DifferenceLayer()  # sides that are states of the history
-        self._view, self._peeking, self._message = CompareView(), False, ""
+        self._view, self._peeking, self._message, self._is_new = CompareView(), False, "", False
         self._result_title, self._covered = NAMES[RESULT], 0  # covered: pixels at the bottom
         self._wipe, self._wiping, self._second_seen = 0.5, False, False
         self._blink_clock = QTimer(self)
@@ -103,7 +104,7 @@ class Canvas(QWidget):
         before = self._message, self._result_title, self._result.picture is not None
         is_alone = self._view.mode == "result" and not self._peeking and not self._message
         self._result.show(picture, is_preview=grow > 1)
-        self._message, self._result_title = "", PREVIEW if is_last else NAMES[RESULT]
+        self._message, self._result_title, self._is_new = "", PREVIEW if is_last else NAMES[RESULT], True
         size = QSize(round(width * grow), round(height * grow))
         changed, self._full_size = size != self._full_size, size
         if changed:
@@ -361,7 +362,6 @@ class Canvas(QWidget):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        colors = colors_of(self)
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing)
         has_picture = self._result.picture is not None
@@ -377,9 +377,12 @@ class Canvas(QWidget):
         if self._message:
             paint_message(painter, self, self._message, self.picture_rect() if has_picture else None)
         if self._ringed:
-            painter.setPen(QPen(QColor(colors.accent), 2))
+            painter.setPen(QPen(QColor(colors_of(self).accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        if self._is_new:
+            self._is_new = False
+            self.picture_painted.emit()
 
     # Events
 

@@ -107,8 +107,7 @@ class MainWindow(QMainWindow):
         from automod_studio.features.others import make_others
 
         self.panels.make_others()
-        others = make_others(self.studio, self)
-        self.picture, self.compare, self.sessions, _recipes, self.training = others
+        self.picture, self.compare, self.sessions, _recipes, self.training = others = make_others(self.studio, self)
         self.parts = (*self.features.values(), *others)
         self._callbacks = self._make_callbacks()
         inserts = {"docks": [dock.toggleViewAction() for dock in self.docks.values()]}
@@ -196,6 +195,8 @@ class MainWindow(QMainWindow):
         self.training.told.connect(self.status.show_training)
         self.status.training_button.clicked.connect(self.training.show_runs)
         session.changed.connect(self._show_mix)
+        studio.panels.due.connect(self._show_mix)
+        canvas.picture_painted.connect(studio.panels.picture_painted, Qt.ConnectionType.QueuedConnection)
         session.history_changed.connect(self._show_history)
         session.clean_changed.connect(self._show_title)
         self.compare.changed.connect(self._show_comparison)
@@ -224,12 +225,12 @@ class MainWindow(QMainWindow):
         self._enable()
 
     def _show_mix(self) -> None:
-        document = self.studio.document
-        if self.studio.selected_id not in [s.id for s in document.sources]:
-            self.studio.selected_id = None
-        self._show_original()
-        self._show_model()
-        self._enable()
+        if not self.studio.panels.waits:  # else they are due soon
+            if self.studio.selected_id not in [s.id for s in self.studio.document.sources]:
+                self.studio.selected_id = None
+            self._show_original()
+            self._show_model()
+            self._enable()
 
     def _show_original(self) -> None:
         """The photo to compare with: the selected one, or the first."""

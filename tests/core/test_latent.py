@@ -12,6 +12,7 @@ from automod_core.latent import (
     expand,
     fit_prior,
     mix,
+    mix_arrays,
     random_codes,
     resample_blocks,
     slerp,
@@ -126,6 +127,18 @@ def test_sources_that_cancel_out_give_the_heaviest() -> None:
     z = torch.stack([a, -a])
     torch.testing.assert_close(mix(torch.tensor([[0.5, 0.5], [0.4, 0.6]]), z)[1], -a)
     assert bool(mix(torch.tensor([[0.5, 0.5]]), z).isfinite().all())
+
+
+def test_arrays_are_mixed_as_tensors_are_and_left_as_they_are() -> None:
+    z = codes(3, 128, dtype=torch.float32)
+    weights = torch.tensor([[1.0, 0, 0], [0.2, 0.3, 0.5], [0, 7, 0], [0.5, 0.5, 0]], dtype=torch.float64)
+    before = weights.numpy().copy(), z.numpy().copy()
+    mixed = mix_arrays(weights.numpy(), z.numpy())
+    assert mixed.dtype == np.float32
+    assert (mixed == mix(weights, z).numpy()).all()
+    assert (mixed[[0, 2]] == before[1][[0, 1]]).all()
+    assert (weights.numpy() == before[0]).all()
+    assert (z.numpy() == before[1]).all()
 
 
 @pytest.mark.parametrize(

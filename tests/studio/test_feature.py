@@ -5,6 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow
 
 from automod_studio.features.feature import Feature
+from automod_studio.panel_clock import PanelClock
 from automod_studio.session import Session
 from tests.document.test_edits import make_document
 
@@ -20,7 +21,7 @@ class Counting(Feature):
 
 class StudioLike:
     def __init__(self) -> None:
-        self.session = Session()
+        self.session, self.panels = Session(), PanelClock()
 
 
 @pytest.fixture
@@ -39,6 +40,15 @@ def feature(qtbot) -> Counting:
 def test_a_panel_follows_the_document_while_it_is_seen(feature: Counting) -> None:
     before = feature.refreshed
     feature.session.start(make_document(2))
+    assert feature.refreshed == before + 1
+
+
+def test_a_panel_lets_the_picture_of_a_move_pass(feature: Counting) -> None:
+    before, panels = feature.refreshed, feature.studio.panels
+    panels.picture_asked(moving=True)
+    feature.session.start(make_document(2))
+    assert feature.refreshed == before
+    panels.picture_painted()
     assert feature.refreshed == before + 1
 
 
