@@ -30,9 +30,9 @@ def filtering(step: int, *, enlarges: bool, whole: bool = False) -> Filtering:
     return _filterings[(step, enlarges), whole]
 
 
-def convolution(how: Filtering, *, whole: bool = False, halves: bool = False) -> Function:
+def convolution(how: Filtering, *, whole: bool = False) -> Function:
     """kernels.convolution of one of these algorithms."""
-    return _once((how, halves), lambda: kernels.convolution(how, whole=whole, halves=halves))
+    return _once(how, lambda: kernels.convolution(how, whole=whole))
 
 
 def simple(name: str) -> Function:
@@ -46,8 +46,7 @@ def compile_all() -> None:
         return
     for (_, whole), how in _filterings.items():
         if whole == can_multiply_pairs():  # float32 is made when a picture is saved
-            for halves in (False, True) if how.scale == 1 else (False,):
-                convolution(how, whole=whole, halves=halves)
+            convolution(how, whole=whole)
     for name in _SIMPLE:
         simple(name)
 

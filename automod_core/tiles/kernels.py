@@ -21,7 +21,7 @@ LIMIT = (1 << 15) - 8  # of whole numbers that are multiplied, with some room fo
 SUMMED = 64  # pairs whose products are summed up in 32 bits
 TINY = 1e-30  # no picture is said to reach less far
 CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
-_BLUR = np.array([[0.25, 0.5, 0.25]])
+_BLUR, _HALF = np.array([[0.25, 0.5, 0.25]]), np.array([[0.5, 0.5]])
 Body = Callable[..., None]
 
 
@@ -88,10 +88,8 @@ class _Tiles:
         return row // self.rows, row % self.rows, tile % self.across
 
 
-def convolution(filtering: Filtering, *, whole: bool = False, halves: bool = False) -> Body:
+def convolution(filtering: Filtering, *, whole: bool = False) -> Body:
     """Write a 3x3 convolution of rows of tiles, with a bias and LeakyReLU after it, by an algorithm for tiles.
-
-    If it `halves`, 2x2 pixels of what comes out become one, their mean; height and width are even.
 
     What enters is scaled and shifted, per picture and channel; outside of a picture it is 0 all the same. Outputs are
     computed in groups of COLUMNS, and the kernels lie in their order: (products, groups, depth, COLUMNS).
@@ -100,28 +98,30 @@ def convolution(filtering: Filtering, *, whole: bool = False, halves: bool = Fal
     algorithm must be a balanced one, the number of channels a multiple of 2 * LANES. `reach` has LANES values per
     picture, the largest of which bounds its values, scaled and shifted, in size: that is LIMIT. `steps` has what 1
     stands for in the kernels, for each output.
+
+    If `halves` is 2 and not 1, 2x2 pixels of what comes out become one, their mean. Height and width are even then, and
+    the algorithm is none that enlarges.
     """
 
     def convolve(
         w: Writer, x: Int, height: Int, width: Int, channels: Int, scale: Int, shift: Int, reach: Int,
         first_row: Int, last_row: Int, first_group: Int, last_group: Int,
-        kernels: Int, steps: Int, outputs: Int, bias: Int, leak: Int, y: Int,
+        kernels: Int, steps: Int, outputs: Int, bias: Int, leak: Int, halves: Int, y: Int,
         strip: Int, turned: Int, summed: Int, spare: Int,
     ) -> None:  # fmt: skip
         tiles = _Tiles(filtering, height, width, first_row, last_row)
         source = _Picture(x, height, width, channels)
-        grown, shrunk = filtering.scale, 2 if halves else 1
-        goal = _Picture(y, height * grown // shrunk, width * grown // shrunk, outputs)
+        goal = _Picture(y, height * filtering.scale // halves, width * filtering.scale // halves, outputs)
         depth, rounding = (channels // 2, _Rounding(w, reach, steps)) if whole else (channels, None)
         with w.loop(last_row - first_row) as row:
             _cut(w, tiles, row, source, (scale, shift), strip)
-        _turn(w, tiles, channels, strip, turned, rounding)
+        _turn(w, tiles, channels, strip, turned, rounding, spare)
         slope = w.spread(leak)
         with w.loop(last_group, GROUPS, start=first_group) as group:
             columns = (last_group - group).at_most(GROUPS) * COLUMNS
             first = kernels + group * depth * (COLUMNS * FLOAT_BYTES)
             _multiply_all(w, tiles, depth, turned, first, outputs, columns, summed, whole=whole)
-            _finish(w, tiles, summed, columns, group * COLUMNS, (bias, slope), goal, spare, rounding, halves=halves)
+            _finish(w, tiles, summed, columns, group * COLUMNS, (bias, slope), goal, halves, spare, rounding)
 
     return convolve
 
@@ -149,24 +149,43 @@ def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[In
     _frame(w, source.number(picture), number * tiles.how.step - 1, (side, tiles.length), goal, own)
 
 
-def _turn(w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int, rounding: _Rounding | None) -> None:
+def _turn(
+    w: Writer, tiles: _Tiles, channels: Int, strip: Int, turned: Int, rounding: _Rounding | None, spare: Int
+) -> None:
     """B D B^T of all tiles: (blocks of ROWS tiles, points, ROWS, depth)."""
     step, points = tiles.how.step, len(tiles.how.data)
     depth, lanes = (channels // 2, 2 * LANES) if rounding else (channels, LANES)
     with w.loop(tiles.count) as tile:
         pixel = tile // tiles.across * (step + 2) * tiles.length + tile % tiles.across * step
-        corner = strip + pixel * channels * FLOAT_BYTES
-        goal = _in_blocks(turned, tile, depth, points)
+        before = _Grid(strip + pixel * channels * FLOAT_BYTES, tiles.length * channels, channels)
+        after = _in_blocks(turned, tile, depth, points)
         factor = w.constant(1) / rounding.step(tiles.place(tile)[0]) if rounding else None
         with w.loop(channels, lanes) as c:
-            halves = [
-                _both_sides(w, tiles.how.data, _Grid(corner + (c + i) * FLOAT_BYTES, tiles.length * channels, channels))
-                for i in range(0, lanes, LANES)
-            ]
-            places = goal.after(c // (lanes // LANES)).tile(points)
-            for values in zip(*halves, strict=True):
-                (i, j, value), last = values[0], values[-1][-1]
-                w.store(value if factor is None else w.pair(value, last, factor), places[i][j])
+            if factor is None:
+                _store_turned(w, tiles.how, before.after(c), after.after(c).tile(points))
+            else:
+                _store_rounded(w, tiles.how, before.after(c), after.after(c // 2), factor, spare)
+
+
+def _store_turned(w: Writer, how: Filtering, before: _Grid, places: list[list[Int]]) -> None:
+    for i, j, value in _both_sides(w, how.data, before):
+        w.store(value, places[i][j])
+
+
+def _store_rounded(w: Writer, how: Filtering, before: _Grid, after: _Grid, factor: Vector, spare: Int) -> None:
+    """The same for two vectors of channels, as pairs."""
+    points, n_bytes = len(how.data), LANES * FLOAT_BYTES
+    with w.loop(2) as half:
+        own = spare + half * n_bytes
+        _store_turned(
+            w,
+            how,
+            before.after(half * LANES),
+            _Grid(own, w.number(2 * points * LANES), w.number(2 * LANES)).tile(points),
+        )
+    with w.loop(points**2) as p:
+        first = spare + p * (2 * n_bytes)
+        w.store(w.pair(w.load(first), w.load(first + n_bytes), factor), after.after(after.column * p).address)
 
 
 def _multiply_all(
@@ -189,14 +208,15 @@ def _multiply_all(
 
 def _finish(
     w: Writer, tiles: _Tiles, summed: Int, columns: Int, first: Int, after: tuple[Int, Vector], goal: _Picture,
-    spare: Int, rounding: _Rounding | None, *, halves: bool,
+    halves: Int, spare: Int, rounding: _Rounding | None,
 ) -> None:  # fmt: skip
     """A M A^T of all tiles, with bias and LeakyReLU, for the outputs from `first`."""
-    grown, (bias, slope) = len(tiles.how.outputs) // (2 if halves else 1), after
+    grown, (bias, slope) = len(tiles.how.outputs), after
     with w.loop(tiles.count) as tile:
         picture, row, column = tiles.place(tile)
-        top, left = row * grown, column * grown
-        inside = (goal.height - top).at_most(grown), (goal.width - left).at_most(grown)
+        side = w.number(grown) // halves
+        top, left = row * side, column * side
+        inside = (goal.height - top).at_most(side), (goal.width - left).at_most(side)
         corner = goal.number(picture).pixel(top, left)
         step = rounding.step(picture) if rounding else None
         with w.loop(columns, LANES) as c:
@@ -206,15 +226,8 @@ def _finish(
             factor = step * w.load(rounding.steps + channel) if rounding and step else None
             results = _both_sides(w, tiles.how.outputs, before)
             values = [(i, j, ((v * factor if factor else v) + added).leaky(slope)) for i, j, v in results]
-            values = _halved(values) if halves else values
-            _put(w, values, _Grid(corner + channel, goal.width * goal.channels, goal.channels), inside, spare, grown)
-
-
-def _halved(values: list[tuple[int, int, Vector]]) -> list[tuple[int, int, Vector]]:
-    """Means of 2x2 of the values of a tile."""
-    at = {(i, j): value for i, j, value in values}
-    corners = [(i, j) for i, j in at if i % 2 == j % 2 == 0]
-    return [(i // 2, j // 2, (at[i, j] + at[i, j + 1] + (at[i + 1, j] + at[i + 1, j + 1])) * 0.25) for i, j in corners]
+            place = _Grid(corner + channel, goal.width * goal.channels, goal.channels)
+            _put(w, values, place, inside, halves, spare, grown)
 
 
 def _in_blocks(address: Int, tile: Int, channels: Int, side: int) -> _Grid:
@@ -224,9 +237,10 @@ def _in_blocks(address: Int, tile: Int, channels: Int, side: int) -> _Grid:
 
 
 def _put(
-    w: Writer, values: list[tuple[int, int, Vector]], goal: _Grid, inside: tuple[Int, Int], spare: Int, side: int
-) -> None:
-    """Store a tile, or as many of its rows and columns as lie inside the picture."""
+    w: Writer, values: list[tuple[int, int, Vector]], goal: _Grid, inside: tuple[Int, Int], halves: Int, spare: Int,
+    side: int,
+) -> None:  # fmt: skip
+    """Store a tile, or as many of its rows and columns as lie inside the picture, or means of 2x2 of its pixels."""
 
     def whole() -> None:
         places = goal.tile(side)
@@ -234,11 +248,15 @@ def _put(
             w.store(value, places[i][j])
 
     def part() -> None:
+        pixels = _Grid(spare, w.number(side * LANES), w.number(LANES))
+        places = pixels.tile(side)
         for i, j, value in values:
-            w.store(value, spare + (i * side + j) * (LANES * FLOAT_BYTES))
+            w.store(value, places[i][j])
         with w.loop(inside[0]) as down, w.loop(inside[1]) as across:
-            rest = w.load(spare + (down * side + across) * (LANES * FLOAT_BYTES))
-            w.store(rest, goal.at(down, across))
+            first = pixels.at(down * halves, across * halves)  # if nothing is halved, the mean is of one pixel
+            four = _Grid(first, pixels.row * (halves - 1), pixels.column * (halves - 1))
+            ((_, _, mean),) = _both_sides(w, _HALF, four)
+            w.store(mean, goal.at(down, across))
 
     w.either(w.builder.and_(inside[0].equals(side), inside[1].equals(side)), whole, part)
 

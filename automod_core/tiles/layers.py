@@ -81,7 +81,7 @@ class TiledConvolution:
         if not suits(self._inputs, self._outputs, whole=whole):
             raise ValueError(f"{self._inputs} to {self._outputs} channels cannot be convolved here")
         self._how, self._whole = _algorithm(size, enlarges=enlarges, whole=whole, weigh=weigh), whole
-        self._run, self._halves = compiled.convolution(self._how, whole=whole, halves=halves), halves
+        self._run, self._halves = compiled.convolution(self._how, whole=whole), 2 if halves else 1
         self._kernels, self._steps = _rounded(weight, self._how) if whole else _turned(weight, self._how)
         self._bias, self._leak = _floats(bias, self._outputs), torch.tensor([leak], dtype=torch.float32)
         self._ones, self._zeros = torch.ones(self._inputs), torch.zeros(self._inputs)
@@ -90,20 +90,20 @@ class TiledConvolution:
         """Convolve scale * x + shift, or x; outside of the picture is 0 all the same."""
         x = _laid_out(x, self._inputs)
         batch, _, height, width = x.shape
-        if self._halves and (height % 2 or width % 2):
+        if height % self._halves or width % self._halves:
             raise ValueError(f"maps that are halved must have even sides, got {height} x {width}")
         scale, shift, reach = self._plain(x) if factors is None else factors
         scale, shift = _floats(scale, batch, self._inputs), _floats(shift, batch, self._inputs)
         reach = _floats(reach, batch, LANES)
         how = self._how
-        y = maps.empty(batch, self._outputs, *(n // 2 if self._halves else n * how.scale for n in (height, width)))
+        y = maps.empty(batch, self._outputs, *(side * how.scale // self._halves for side in (height, width)))
         down, across = -(-height // how.step), -(-width // how.step)
         work = len(how.source) ** 2 * batch * down * across * self._inputs * self._outputs  # multiplications
         threads = _threads(work // _WORK)
         rows, groups = _parts(batch * down, across, self._outputs // COLUMNS, threads)
         source = x.data_ptr(), height, width, self._inputs, scale.data_ptr(), shift.data_ptr(), reach.data_ptr()
         weights = self._kernels.data_ptr(), self._steps.data_ptr()
-        rest = [t.data_ptr() for t in (self._bias, self._leak, y)]
+        rest = self._bias.data_ptr(), self._leak.data_ptr(), self._halves, y.data_ptr()
 
         def part(number: int) -> None:
             bounds = *rows[number // len(groups)], *groups[number % len(groups)]
@@ -128,7 +128,7 @@ class TiledConvolution:
             "strip": rows * (how.step + 2) * (across * how.step + 2) * self._inputs,
             "turned": len(how.data) ** 2 * padded * self._inputs // (2 if self._whole else 1),
             "summed": len(how.source) ** 2 * padded * columns,
-            "spare": len(how.outputs) ** 2 * LANES,
+            "spare": max(len(how.outputs), 2 * len(how.data)) ** 2 * LANES,
         }
         return [space.address(name, count) for name, count in values.items()]
 
