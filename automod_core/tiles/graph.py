@@ -72,9 +72,10 @@ class TiledBlock:
             result, self._recordings[threads] = record(work, moving, self._room)
             return result
         recording = self._recordings[threads]
-        result = torch.empty(self._shape, memory_format=torch.channels_last)
-        if recording is not None and recording.play([*moving, result]):
-            return result
+        if recording is not None:
+            result = torch.empty(self._shape, memory_format=torch.channels_last)
+            if recording.play([*moving, result]):
+                return result
         return self._draw(canvas, asked)
 
     def _draw(self, canvas: Tensor, asked: Tensor) -> Tensor:
