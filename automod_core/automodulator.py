@@ -1,5 +1,6 @@
 """The loaded model, as everything but training sees it: encode photos, decode styles."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from automod_core.errors import UserError
 from automod_core.inference_graph import DecoderGraph, EncoderGraph
 from automod_core.latent import codes_from_prior, expand, random_codes
 from automod_core.memory import keep_freed_memory, let_go
-from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model
+from automod_core.model_file import PRIOR_FACTOR, PRIOR_MEAN, ModelCard, read_model, weights_sha256
 from automod_core.precision import EXACT, choose_precision
 from automod_core.preview_picture import PreviewPainter
 from automod_core.tiles.graph import suits_tiles
 
 _SMALL = 1 << 17  # values
+_LARGE_BYTES = 64 << 20  # of a decoder in float32 that stays in its file
 _CHUNK_PIXELS = 1 << 20  # pictures are processed in chunks of about this many pixels, to bound the memory
 
 
@@ -100,8 +102,21 @@ class Automodulator:
         let_go(mapping)
         self._decoder = DecoderGraph(card.architecture, self._part(state, "decoder."), self._precision)
         self._exact_decoder = self._decoder if self._precision == EXACT else None
-        self._decoder_state = {} if self._exact_decoder else self._part(state, "decoder.")
+        self._decoder_state, self._decoder_hash = dict[str, Tensor](), ""
+        if self._exact_decoder is None:
+            self._keep_decoder(self._part(state, "decoder."), mapped=mapped)
         let_go(mapping)
+
+    def _keep_decoder(self, state: dict[str, Tensor], *, mapped: bool) -> None:
+        """Keep what the decoder in float32 can be made of: in memory, or in a file if that is large.
+
+        Only on Linux may files that are mapped be replaced, and their pages be let go of.
+        """
+        n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+        if mapped and sys.platform.startswith("linux") and n_bytes > _LARGE_BYTES:
+            self._decoder_state, self._decoder_hash = state, weights_sha256(state)
+        else:
+            self._decoder_state = {name: tensor.clone() if mapped else tensor for name, tensor in state.items()}
 
     def _part(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
@@ -233,8 +248,14 @@ class Automodulator:
         return self._painter.picture(canvas, level, styles)
 
     def _exactly(self) -> DecoderGraph:
-        """The decoder in float32, compiled when it is first asked for."""
+        """The decoder in float32, compiled when it is first asked for.
+
+        Raises:
+            UserError: somebody wrote into the file that it lies in.
+        """
         if self._exact_decoder is None:
+            if self._decoder_hash and weights_sha256(self._decoder_state) != self._decoder_hash:
+                raise UserError("The model's file was changed while it was in use: open the model again.")
             self._exact_decoder = DecoderGraph(self.card.architecture, self._decoder_state)
             self._decoder_state = {}
         return self._exact_decoder

@@ -96,8 +96,9 @@ class CanvasCache:
         self._make_room(self.limit_bytes)
 
     def make_room(self, n_bytes: int) -> None:
-        """Let go now of what would have to go if so many bytes came."""
-        self._make_room(max(self.limit_bytes - n_bytes, 0))
+        """Let go now of what would have to go if so many bytes came; of nothing if there can never be as many."""
+        if n_bytes <= self.limit_bytes:
+            self._make_room(self.limit_bytes - n_bytes)
 
     def clear(self) -> None:
         """Forget everything; the counters stay."""

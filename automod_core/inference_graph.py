@@ -1,9 +1,9 @@
 """The two networks as they are used, not trained: compiled once from effective weights.
 
 Kernels are folded, turned and typed when a model is loaded, gains go into the maps that they scale, what does not
-depend on any code is computed beforehand. In float32 on a processor the layers are those of `tiles`, elsewhere those of
-PyTorch (docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is checked against.
-Feature maps lie in channels_last.
+depend on any code is computed beforehand. In float32 and int16 on a processor the layers are those of `tiles`,
+elsewhere those of PyTorch (docs/adr/0016). The training modules in `model.py` stay as they are, and are what this is
+checked against. Feature maps lie in channels_last.
 """
 
 from collections.abc import Iterator, Mapping

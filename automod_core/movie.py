@@ -169,7 +169,7 @@ def movie_steps(plan: MoviePlan, model: "Automodulator", path: RecipePath) -> It
     """
     check_model(model, path)
     done = 0
-    exact = not plan.suffix  # numbered pictures are saved pictures; a film's compression loses more than bfloat16 does
+    exact = not plan.suffix  # numbered pictures are saved pictures; a film's compression loses more
     frames = render_frames(model, path, frame_times(path, plan.fps), plan.size, breaths=True, exact=exact)
     with _opened(plan, model, repeat=path.loop != "once") as add:
         for frame in frames:

@@ -11,8 +11,6 @@ from automod_core.canvas_cache import CanvasCache, canvas_keys, picture_key
 from automod_core.network_work import block_multiply_adds, canvas_values
 from automod_core.render_times import RenderTimes
 
-_VALUE_BYTES = 4  # of a canvas in float32
-
 if TYPE_CHECKING:
     from automod_core.automodulator import Automodulator
 
@@ -39,6 +37,7 @@ class Renderer:
         self._cache = CanvasCache(0) if cache is None else cache
         self._works = block_multiply_adds(model.card.architecture)
         self._values = canvas_values(model.card.architecture)
+        self._value_bytes = 2 if model.precision == "bfloat16" else 4
         self._canvases: dict[bytes, Tensor] = {}  # of the current picture
         self._named: tuple[bytes, list[bytes]] = b"", []  # styles, and the keys of all canvases
 
@@ -74,7 +73,8 @@ class Renderer:
             return shown.clone()
         first = self._first(keys, last)
         canvas = self._canvas(keys[first - 1]) if first else None
-        self._cache.make_room(sum(self._values[first:last]) * _VALUE_BYTES)  # those of a picture count, kept or not
+        new = [n for key, n in zip(keys, self._values[:last], strict=False) if key not in self._cache]
+        self._cache.make_room(sum(new) * self._value_bytes)  # those of the current picture count, kept or not
         for i in range(first, last + 1):
             if cancelled is not None and cancelled():
                 raise Cancelled

@@ -387,7 +387,7 @@ class Studio(QObject):
             self.sources_changed.emit()
         if self._asked is None or not same_picture(self.document, self._asked):
             self._render()
-            self.panels.picture_asked(moving=self.session.in_drag)
+            self.panels.picture_asked()
         elif self.shown is not None and same_picture(self.document, self.shown[0]):
             self.shown = (self.document, self.shown[1])
 

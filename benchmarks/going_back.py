@@ -35,7 +35,7 @@ def main() -> None:
     """Parse the options, count, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 256, 512], help="pixels per side")
-    parser.add_argument("--limit-mib", type=int, default=128, help="size of the caches (default: 128)")
+    parser.add_argument("--limit-mib", type=int, default=76, help="size of the caches (default: 76)")
     args = parser.parse_args()
     print(f"Share of a full decode per picture, published architecture, float32, caches of {args.limit_mib} MiB")
     print(f"{'pixels':>6}  {'edits of':9}{'steps back':>10}{'no cache':>10}{'plain':>8}{'ours':>8}")

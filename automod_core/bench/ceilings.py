@@ -23,7 +23,7 @@ _EFFORT = Effort(turns=7, warm_ups=2, seconds=4.0)
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Measure every precision that the hardware has, and note the best convolutions as the bench's ceilings.
+    """Measure every floating type that suits the hardware, and note the best convolutions as the bench's ceilings.
 
     On a graphics card it is the matrix product that counts as the ceiling, for convolutions there are tuned anew for
     every shape.

@@ -52,7 +52,8 @@ parts, for --only:
 The plain forward is the same network in float32, every operation as the paper names it: what the authors' code costs.
 What is compared takes turns, and a speed-up is the median of the turns, so other programs hardly change it; times they
 do. If "ceilings" is among the parts, tables tell how much of the best rate of convolutions a network reaches; more than
-100 % of it means that multiplications were saved. Ctrl+C ends the run and prints what is there.
+100 % of it means that multiplications were saved. Of int16, there is no such rate. Ctrl+C ends the run and prints what
+is there.
 
 examples:
   automod bench --quick

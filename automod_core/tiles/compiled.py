@@ -41,7 +41,7 @@ def simple(name: str) -> Function:
 
 
 def compile_all() -> None:
-    """Compile everything that a model may want, ahead of time: most of it runs beside other threads."""
+    """Compile ahead of time what pictures on the screen want: most of it runs beside other threads."""
     if not can_compile():
         return
     for (_, whole), how in _filterings.items():

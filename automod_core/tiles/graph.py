@@ -1,4 +1,4 @@
-"""The networks in float32 on a processor, with the layers of this package; see inference_graph.py for the others."""
+"""The networks on a processor, made of the layers of this package; see inference_graph.py for the others."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,8 +68,10 @@ class TiledBlock:
         moving = [asked] if self._first else [canvas, asked]
         threads = torch.get_num_threads()
         if threads not in self._recordings:
-            work = partial(self._draw, canvas, asked)
-            result, self._recordings[threads] = record(work, moving, self._room)
+            recorded = record(partial(self._draw, canvas, asked), moving, self._room)
+            if recorded is None:
+                return self._draw(canvas, asked)
+            result, self._recordings[threads] = recorded
             return result
         recording = self._recordings[threads]
         if recording is not None:

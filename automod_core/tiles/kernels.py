@@ -19,6 +19,7 @@ COLOURS = 3
 BLURRED = 4  # rows that are cut out together
 LIMIT = (1 << 15) - 8  # of whole numbers that are multiplied, with some room for rounding
 SUMMED = 64  # pairs whose products are summed up in 32 bits
+ROUNDED = 2.0**-22  # what float32 is off by, four times over
 TINY = 1e-30  # no picture is said to reach less far
 CONSTANT = 1e-13  # variance over squared mean of a map that differs by the rounding of float32 only
 _BLUR, _HALF = np.array([[0.25, 0.5, 0.25]]), np.array([[0.5, 0.5]])
@@ -137,7 +138,7 @@ class _Rounding:
     def step(self, picture: Int) -> Vector:
         """The value of 1 in what enters, in all lanes."""
         reach = self.writer.load(self.reach + picture * (LANES * FLOAT_BYTES)).largest()
-        return reach.at_least(self.writer.constant(TINY)) * (1 / LIMIT)
+        return self.writer.constant(TINY).at_least(reach) * (1 / LIMIT)
 
 
 def _cut(w: Writer, tiles: _Tiles, row: Int, source: _Picture, factors: tuple[Int, Int], strip: Int) -> None:
@@ -422,7 +423,8 @@ def largest(w: Writer, x: Int, pixels: Int, channels: Int, y: Int) -> None:
     """LANES values, the largest of which is the largest size of some pixels' values."""
 
     def add(i: Int, found: list[Vector]) -> list[Vector]:
-        return [found[0].at_least(w.load(x + i * (LANES * FLOAT_BYTES)).size())]
+        value = w.load(x + i * (LANES * FLOAT_BYTES)).size()
+        return [value.at_least(found[0]) + (value - value)]  # what is no number is not lost
 
     w.store(w.fold(pixels * channels // LANES, 1, add)[0], y)
 
@@ -469,7 +471,9 @@ def adain(
         w.store(factor.narrow(), scale + own)
         w.store(summand.narrow(), shift + own)
         farthest_value = factor.size() * far + (factor * centre + summand).size()
-        w.store(w.load(reach).at_least(farthest_value.narrow()), reach)
+        rounded = (factor * centre).size() + summand.size()  # once in float32 they differ by parts of their own size
+        value = (farthest_value + rounded * ROUNDED).narrow()
+        w.store(value.at_least(w.load(reach)) + (value - value), reach)  # what is no number is not lost
 
 
 def to_rgb(w: Writer, x: Int, pixels: Int, channels: Int, weight: Int, bias: Int, plane: Int, y: Int) -> None:

@@ -1,4 +1,4 @@
-"""Layers of the networks in float32 on a processor, for maps (B, C, H, W) in channels_last; without gradients."""
+"""Layers of the networks on a processor, for float32 maps (B, C, H, W) in channels_last; without gradients."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from automod_core.tiles.writer import FLOAT_BYTES
 
-_LARGE = 1 << 20  # bytes; smaller maps are left to PyTorch
+_SMALL = 1 << 20  # bytes, at most, of maps that are left to PyTorch: those of recordings, which are kept for good
 _IDLE_BYTES = 160 << 20  # two maps of 64 channels at 512 x 512 pixels, and some room
 
 
@@ -41,7 +41,7 @@ class Maps:
             stays: they will be kept for long, so that no larger block is spent on them.
         """
         n_bytes = batch * channels * height * width * FLOAT_BYTES
-        if n_bytes < _LARGE:
+        if n_bytes <= _SMALL:
             return torch.empty(batch, channels, height, width, memory_format=torch.channels_last)
         block = self._take(n_bytes, stays=stays)
         lent = block[: n_bytes // FLOAT_BYTES].view()
@@ -67,7 +67,13 @@ class Maps:
         for address, block in self._idle.copy().items():
             if block.nbytes < n_bytes:  # too small, it makes room
                 self._drop(address)
-        block = np.frombuffer(_pages(n_bytes), np.float32)
+        try:
+            pages = _pages(n_bytes)
+        except MemoryError:
+            for address in self._idle.copy():
+                self._drop(address)
+            pages = _pages(n_bytes)
+        block = np.frombuffer(pages, np.float32)
         self._sizes[block.ctypes.data] = block.nbytes
         return block
 
@@ -88,16 +94,22 @@ class Maps:
 def apart(*shape: int, dtype: torch.dtype) -> Tensor:
     """A tensor with any values, for long; if it is large, what comes and goes around it leaves no gaps."""
     n_bytes = math.prod(shape) * dtype.itemsize
-    if n_bytes < _LARGE:
+    if n_bytes <= _SMALL:
         return torch.empty(shape, dtype=dtype)
     return torch.frombuffer(_pages(n_bytes), dtype=dtype, count=math.prod(shape)).view(shape)
 
 
 def _pages(n_bytes: int) -> mmap.mmap:
-    """Memory of the system, in large pages if it has such."""
-    if os.name != "posix":
-        return mmap.mmap(-1, n_bytes)
-    pages = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    """Memory of the system, in large pages if it has such.
+
+    Raises:
+        MemoryError: there is not as much.
+    """
+    flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+    try:
+        pages = mmap.mmap(-1, n_bytes, **flags)
+    except OSError as error:
+        raise MemoryError(f"no memory for {n_bytes} bytes") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):
             pages.madvise(mmap.MADV_HUGEPAGE)

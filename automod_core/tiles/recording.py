@@ -45,7 +45,7 @@ class Recording:
         self._owners: list[Tensor | np.ndarray] = []
         self._whole = True
         self._numbers = self._table = np.empty(0, np.int64)
-        self._moving: list[tuple[np.ndarray, int, object]] = []  # where its addresses are, its own, and how it lies
+        self._moving: list[tuple[np.ndarray, np.ndarray, object]] = []  # where what is used, how far in, how it lies
 
     def note(self, function: int, numbers: tuple[int, ...]) -> None:
         """A function, at an address, was called with some numbers."""
@@ -77,7 +77,8 @@ class Recording:
         for owner in self._owners:
             known |= self._within(owner)
         for tensor in moving:
-            self._moving.append((np.flatnonzero(self._within(tensor)), tensor.data_ptr(), _layout(tensor)))
+            places = np.flatnonzero(self._within(tensor))
+            self._moving.append((places, self._numbers[places] - tensor.data_ptr(), _layout(tensor)))
         starts = {tensor.data_ptr() for tensor in moving}
         self._owners = [owner for owner in self._owners if _span(owner)[0] not in starts]
         self._calls = []
@@ -98,9 +99,8 @@ class Recording:
         if not self.room.busy.acquire(blocking=False):
             return False
         try:
-            for i, (tensor, (places, start, layout)) in enumerate(zip(moving, self._moving, strict=True)):
-                self._numbers[places] += tensor.data_ptr() - start
-                self._moving[i] = places, tensor.data_ptr(), layout
+            for tensor, (places, offsets, _) in zip(moving, self._moving, strict=True):
+                self._numbers[places] = offsets + tensor.data_ptr()
             machine.play(self._table)
         finally:
             self.room.busy.release()
@@ -124,7 +124,7 @@ def keep(*owners: object) -> None:
         machine.now.recording.keep(owners)
 
 
-def record(work: Callable[[], Tensor], moving: Sequence[Tensor], room: Room) -> tuple[Tensor, Recording | None]:
+def record(work: Callable[[], Tensor], moving: Sequence[Tensor], room: Room) -> tuple[Tensor, Recording | None] | None:
     """Do some work, and note down what it calls.
 
     Args:
@@ -134,12 +134,15 @@ def record(work: Callable[[], Tensor], moving: Sequence[Tensor], room: Room) -> 
 
     Returns:
         What the work gave; and a recording to be played with `moving` and that tensor, unless it cannot be repeated.
+        None, with nothing done, while the room is used.
     """
+    if not room.busy.acquire(blocking=False):
+        return None
     recording = Recording(room)
-    with room.busy:
+    try:
         machine.now.recording = recording
-        try:
-            result = work()
-        finally:
-            machine.now.recording = None
+        result = work()
+    finally:
+        machine.now.recording = None
+        room.busy.release()
     return result, recording if recording.finish([*moving, result]) else None

@@ -107,7 +107,7 @@ class Vector:
         return Vector(self.writer, self.writer.builder.select(above, self.value, zero))
 
     def at_least(self, other: "Vector") -> "Vector":
-        """The larger of two, of the same kind."""
+        """The larger of two, of the same kind; the other one if either is no number."""
         larger = self.writer.builder.fcmp_ordered(">", self.value, other.value)
         return Vector(self.writer, self.writer.builder.select(larger, self.value, other.value))
 

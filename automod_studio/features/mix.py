@@ -9,6 +9,7 @@ from automod_studio import views
 from automod_studio.document import edits
 from automod_studio.features.feature import Feature
 from automod_studio.widgets.mixer import MixerPanel
+from automod_studio.widgets.share_groove import ShareGroove
 
 
 class MixFeature(Feature):
@@ -19,6 +20,7 @@ class MixFeature(Feature):
     def make_widget(self) -> MixerPanel:
         """Make the mixer, and turn what it reports into edits."""
         mixer = MixerPanel()
+        self.studio.panels.is_dragged = ShareGroove.is_moved
         mixer.share_edited.connect(self._edit_range)
         mixer.block_share_edited.connect(self._edit_block)
         mixer.range_reset.connect(self._reset_range)

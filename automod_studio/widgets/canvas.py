@@ -62,7 +62,7 @@ class Canvas(QWidget):
     Signals:
         zoom_changed(float): screen pixels per pixel of the result; 1 is 100 %.
         drag_out_started(): the person drags the picture out of the window.
-        picture_painted(): a result that is new is painted for the first time.
+        picture_painted(): the first repaint after a new result is over.
     """
 
     zoom_changed = Signal(float)

@@ -1,6 +1,8 @@
 # ruff: noqa: D102 - Qt documents the methods that are overridden here
 """The coloured track that every share of the mixer is set with."""
 
+from typing import ClassVar
+
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
@@ -41,6 +43,7 @@ class ShareGroove(QSlider):
 
     edited = Signal(float, bool)
     reset = Signal()
+    _moved: ClassVar[bool] = False
 
     def __init__(self, first_color: str, last_color: str, parent: QWidget | None = None) -> None:
         """A track between two colours; with one and the same, it is filled up to the handle instead."""
@@ -73,6 +76,11 @@ class ShareGroove(QSlider):
     def share(self) -> float:
         """The share that is shown, 0..1."""
         return self.value() / TICKS
+
+    @staticmethod
+    def is_moved() -> bool:
+        """Whether one of these tells of a move of the mouse right now: another one or its release follows for sure."""
+        return ShareGroove._moved
 
     def set_colors(self, first: str, last: str) -> None:
         """Be a track between two other colours."""
@@ -119,7 +127,11 @@ class ShareGroove(QSlider):
         moved = (event.position().x() - self._last_x) / self._run() * TICKS
         self._last_x = event.position().x()
         self._exact_ticks += moved / _FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else moved
-        self._move_to(self._exact_ticks)
+        ShareGroove._moved = True
+        try:
+            self._move_to(self._exact_ticks)
+        finally:
+            ShareGroove._moved = False
         self._dragged = True
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:

@@ -49,7 +49,7 @@ class ShareRow(QWidget):
 
     def _groove_edited(self, share: float, finished: bool) -> None:
         self.edited.emit(share, finished)  # first of all: a picture is waited for
-        self.box.set_share(self.share())  # what came of it
+        self.box.set_share(self.share())  # what came of it, or in mid-drag, what was asked for
 
     def _box_edited(self, share: float) -> None:
         self.groove.set_share(share)

@@ -299,7 +299,7 @@ class MainWindow(QMainWindow):
             is_mixed=has_model and not edits.is_default(document),
             **{name: flag for part in self.parts for name, flag in part.flags().items()},
         )
-        if state != self._enabled_for:  # asked at every move of a slider
+        if state != self._enabled_for:  # asked for every picture of a drag
             self._enabled_for = state
             menus.enable(self.actions_by_id, state)
 

@@ -12,10 +12,11 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from automod_core import precision, threads
-from automod_core.automodulator import Automodulator
+from automod_core import automodulator, precision, threads
+from automod_core.automodulator import Automodulator, load_model
 from automod_core.config import ModelConfig
 from automod_core.convolutions import Transposed
+from automod_core.errors import UserError
 from automod_core.inference_graph import DecoderGraph, EncoderGraph, adain
 from automod_core.latent import random_codes
 from automod_core.memory import let_go
@@ -26,7 +27,7 @@ from automod_core.model import (
     prepare_decoder_for_training,
     prepare_encoder_for_training,
 )
-from automod_core.model_file import ModelCard
+from automod_core.model_file import ModelCard, save_model
 from automod_core.plain_forward import PlainDecoder, PlainEncoder
 from automod_core.precision import choose_precision, map_dtype
 from automod_core.threads import choose_threads, tune_threads
@@ -214,6 +215,32 @@ def test_precision_is_chosen_by_what_there_is(monkeypatch: pytest.MonkeyPatch) -
     assert choose_precision("auto", cpu, tiles=True) == "bfloat16"
     with pytest.raises(ValueError, match="precision must be auto or one of float32, bfloat16, int16, got 'int8'"):
         choose_precision("int8", cpu, tiles=True)
+
+
+@whole_numbers
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux, where large weights stay in their file")
+def test_a_file_that_is_written_into_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, path, other = state_of(TILED), tmp_path / "model.safetensors", tmp_path / "other.safetensors"
+    save_model(path, ModelCard(name="one", architecture=TILED), state)
+    save_model(other, ModelCard(name="two", architecture=TILED), {name: -tensor for name, tensor in state.items()})
+    codes = random_codes(1, TILED.code_size, 0)
+    expected = load_model(path, "cpu").decode(codes)
+    monkeypatch.setattr(automodulator, "_SMALL", 0)
+    for large in (True, False):
+        monkeypatch.setattr(automodulator, "_LARGE_BYTES", 0 if large else 1 << 30)
+        replaced = load_model(path, "cpu", precision="int16")
+        data = path.read_bytes()
+        path.unlink()  # as when another file takes its place
+        path.write_bytes(data)
+        assert torch.equal(replaced.decode(codes, exact=True), expected)
+        written = load_model(path, "cpu", precision="int16")
+        path.write_bytes(other.read_bytes())
+        if large:
+            with pytest.raises(UserError, match="was changed while it was in use: open the model again"):
+                written.decode(codes, exact=True)
+        else:
+            assert torch.equal(written.decode(codes, exact=True), expected)
+        path.write_bytes(data)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of Linux")

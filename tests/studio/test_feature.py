@@ -45,7 +45,8 @@ def test_a_panel_follows_the_document_while_it_is_seen(feature: Counting) -> Non
 
 def test_a_panel_lets_the_picture_of_a_move_pass(feature: Counting) -> None:
     before, panels = feature.refreshed, feature.studio.panels
-    panels.picture_asked(moving=True)
+    panels.is_dragged = lambda: True
+    panels.picture_asked()
     feature.session.start(make_document(2))
     assert feature.refreshed == before
     panels.picture_painted()
