@@ -113,10 +113,12 @@ class Automodulator:
         Only on Linux may files that are mapped be replaced, and their pages be let go of.
         """
         n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-        if mapped and sys.platform.startswith("linux") and n_bytes > _LARGE_BYTES:
+        if not mapped or self.device.type != "cpu":  # on a graphics card these are copies
+            self._decoder_state = state
+        elif sys.platform.startswith("linux") and n_bytes > _LARGE_BYTES:
             self._decoder_state, self._decoder_hash = state, weights_sha256(state)
         else:
-            self._decoder_state = {name: tensor.clone() if mapped else tensor for name, tensor in state.items()}
+            self._decoder_state = {name: tensor.clone() for name, tensor in state.items()}
 
     def _part(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}

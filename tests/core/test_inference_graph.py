@@ -243,6 +243,17 @@ def test_a_file_that_is_written_into_is_noticed(tmp_path: Path, monkeypatch: pyt
         path.write_bytes(data)
 
 
+def test_copies_on_a_graphics_card_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = state_of(TILED)
+    model = Automodulator(ModelCard(name="one", architecture=TILED), state, torch.device("cpu"))
+    monkeypatch.setattr(automodulator, "_LARGE_BYTES", 0)
+    model.device = torch.device("cuda")  # as if it was there
+    copies = {name: tensor.to("meta") for name, tensor in below(state, "decoder.").items()}  # cannot be hashed here
+    model._keep_decoder(copies, mapped=True)
+    assert model._decoder_hash == ""
+    assert model._decoder_state is copies
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
 def test_loading_lets_go_of_the_file(tmp_path: Path) -> None:
     state = {"a": torch.arange(1 << 22, dtype=torch.float32), "b": torch.ones(3)}
